@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package event holds the one record that every part of fim speaks: what the
+// kernel side fills, what Falco's fields are read from, and what the command
+// line prints.
+//
+// Three things may surprise. What is not known is absent: an empty name, a
+// Uint that is not Known, a zero enumeration; no part ever writes a guess.
+// Names are raw bytes as the kernel holds them, not text: they may hold
+// newlines, escape sequences and invalid UTF-8. And byte slices of an Event
+// usually alias a buffer of whoever filled it, so a caller that keeps an Event
+// past the next read copies it with [Event.Clone].
+package event
+
+import "slices"
+
+// Uint is a number that may be unknown. The zero value is unknown, which keeps
+// "user id 0" and "user id not known" apart.
+type Uint struct {
+	V     uint64
+	Known bool
+}
+
+// Known returns v as a known number.
+func Known(v uint64) Uint { return Uint{V: v, Known: true} }
+
+// Event is one thing that happened to one watched file.
+type Event struct {
+	Op Op
+	// Time is when it happened, in nanoseconds since the Unix epoch.
+	Time uint64
+	// Boot is the same moment on CLOCK_BOOTTIME, in nanoseconds. Backends set
+	// it and the source turns it into Time; it is not part of the payload.
+	Boot uint64
+	// Failed says that the operation was refused; Res then names the errno.
+	Failed bool
+	// Res is [Success] or the errno's name ("EACCES"); empty when the outcome
+	// is not known.
+	Res []byte
+	// Watch is the pattern, as configured, that made this event one of ours.
+	Watch []byte
+	// Truncated says that a name was too long for the kernel side or that
+	// members were left out of the payload because it would not fit.
+	Truncated bool
+
+	File File
+	Old  Old
+	Proc Process
+	Lost Lost
+}
+
+// Success is the value of [Event.Res] for an operation that succeeded.
+const Success = "SUCCESS"
+
+// SuccessBytes is [Success] as a shared slice for backends to assign; never
+// written to.
+var SuccessBytes = []byte(Success)
+
+// File is the file an event is about, as it was when the event happened.
+type File struct {
+	// HostPath is the absolute path on the host; for a rename the new one.
+	// Empty when the file has no path there (detached mount, opened by handle).
+	HostPath []byte
+	// ViewPath is the absolute path inside the process's own root and mounts.
+	ViewPath []byte
+	// Inode and Dev are st_ino and st_dev as stat(2) shows them; zero is
+	// unknown, which no filesystem uses for either.
+	Inode uint64
+	Dev   uint64
+	Type  Type
+	// FSType is the filesystem's name as in /proc/filesystems ("ext4").
+	FSType []byte
+	// Mountpoint is where the mount through which HostPath leads is mounted.
+	Mountpoint []byte
+	// LinkTarget is what a symbolic link points to, as stored in it.
+	LinkTarget []byte
+	// Size is the size in bytes after the operation.
+	Size Uint
+	// Deleted says that the last name of the file is gone.
+	Deleted bool
+}
+
+// Old is what was there before the operation.
+type Old struct {
+	// HostPath and ViewPath are the names before a rename.
+	HostPath []byte
+	ViewPath []byte
+	// Inode is the file that a rename replaced; zero when there was none or it
+	// is not known.
+	Inode uint64
+	// Size is the size in bytes before the change.
+	Size Uint
+}
+
+// Process is who did it: the task in whose context the operation ran, and for
+// a close the one that wrote. Ids are those of the host's namespaces.
+type Process struct {
+	Pid  uint64 // thread group id; zero when not known
+	Tid  uint64 // zero when not known
+	Ppid Uint
+	// Start is when the process started, in nanoseconds since the Unix epoch;
+	// with Pid it names a process for good.
+	Start uint64
+	// Comm is the kernel's name of the process's main thread, at most 15 bytes.
+	Comm []byte
+	// Exe is the absolute path of the executable, without " (deleted)".
+	Exe []byte
+	Cwd []byte
+	UID Uint
+	GID Uint
+	// LoginUID is the audit login uid; unknown when it was never set.
+	LoginUID Uint
+	// Argv is the argument vector, the program's own name first.
+	Argv [][]byte
+}
+
+// Lost tells of events that did not arrive. Only events with [OpLost] fill it.
+type Lost struct {
+	// Count is how many were lost; unknown when the kernel does not count.
+	Count Uint
+	// Reason is one word: "queue_full", "ring_full", "malformed", …
+	Reason []byte
+}
+
+// Clone returns a copy that shares no memory with e.
+func (e *Event) Clone() *Event {
+	c := *e
+	for i := range members {
+		switch p := members[i].at(&c).(type) {
+		case *[]byte:
+			*p = slices.Clone(*p)
+		case *[][]byte:
+			*p = slices.Clone(*p)
+			for j := range *p {
+				(*p)[j] = slices.Clone((*p)[j])
+			}
+		}
+	}
+	return &c
+}

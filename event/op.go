@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import "fmt"
+
+// Op is what happened. The zero value is no operation.
+type Op uint8
+
+// The operations. Each reports a change that took place, unless
+// [Event.Failed] says that it was refused.
+const (
+	_ Op = iota
+	// OpOpen is an open of a file that existed.
+	OpOpen
+	// OpCreate is a new regular file.
+	OpCreate
+	// OpModify is a change of the content.
+	OpModify
+	// OpClose is the close, after writing, of a file that was modified.
+	OpClose
+	// OpAttrib is a change of attributes by a backend that cannot tell which.
+	OpAttrib
+	OpRename
+	OpLink
+	OpSymlink
+	OpUnlink
+	OpMkdir
+	OpRmdir
+	// OpMknod is a new fifo, socket or device node.
+	OpMknod
+	// OpLost says that events did not arrive; see [Lost].
+	OpLost
+
+	opEnd
+)
+
+var opNames = [opEnd]string{
+	OpOpen: "open", OpCreate: "create", OpModify: "modify", OpClose: "close",
+	OpAttrib: "attrib", OpRename: "rename", OpLink: "link", OpSymlink: "symlink",
+	OpUnlink: "unlink", OpMkdir: "mkdir", OpRmdir: "rmdir", OpMknod: "mknod",
+	OpLost: "lost",
+}
+
+// Ops returns every operation in declaration order.
+func Ops() []Op {
+	ops := make([]Op, 0, opEnd-1)
+	for op := OpOpen; op < opEnd; op++ {
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// String returns the operation's name as rules and payloads spell it.
+func (o Op) String() string {
+	if o == 0 || o >= opEnd {
+		return fmt.Sprintf("op(%d)", uint8(o))
+	}
+	return opNames[o]
+}
+
+// ParseOp returns the operation called name.
+func ParseOp(name []byte) (Op, error) {
+	for op := OpOpen; op < opEnd; op++ {
+		if opNames[op] == string(name) {
+			return op, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown operation %q", name)
+}
+
+// Type is the type of a file. The zero value is unknown.
+type Type uint8
+
+// The file types that Linux has.
+const (
+	_ Type = iota
+	TypeFile
+	TypeDirectory
+	TypeSymlink
+	TypeFifo
+	TypeSocket
+	TypeChar
+	TypeBlock
+
+	typeEnd
+)
+
+var typeNames = [typeEnd]string{
+	TypeFile: "file", TypeDirectory: "directory", TypeSymlink: "symlink", TypeFifo: "fifo",
+	TypeSocket: "socket", TypeChar: "char", TypeBlock: "block",
+}
+
+// typeOfMode is indexed by the S_IFMT bits of st_mode, shifted right by 12.
+var typeOfMode = [16]Type{
+	0o10: TypeFile, 0o04: TypeDirectory, 0o12: TypeSymlink, 0o01: TypeFifo,
+	0o14: TypeSocket, 0o02: TypeChar, 0o06: TypeBlock,
+}
+
+// TypeOf returns the type that mode, an st_mode as in inode(7), tells.
+func TypeOf(mode uint32) Type { return typeOfMode[mode>>12&0xf] }
+
+// String returns the type's name, or "" when it is not known.
+func (t Type) String() string {
+	if t >= typeEnd {
+		return ""
+	}
+	return typeNames[t]
+}
+
+func parseType(name []byte) (Type, error) {
+	for t := TypeFile; t < typeEnd; t++ {
+		if typeNames[t] == string(name) {
+			return t, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown file type %q", name)
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const hostile = "new\nline \x1b[31mred\x1b[0m \"quote\" back\\slash \xff\xfe \u009b1m \x7f"
+
+// samples are the events of the golden files, by file name.
+var samples = map[string]*Event{
+	"create": {
+		Op: OpCreate, Time: 1732216800123456789, Res: SuccessBytes, Watch: []byte("/etc"),
+		File: File{
+			HostPath: []byte("/etc/cron.d/job"), ViewPath: []byte("/host/etc/cron.d/job"),
+			Inode: 131842, Dev: 0xfd00, Type: TypeFile, FSType: []byte("ext4"), Mountpoint: []byte("/"),
+			Size: Known(0),
+		},
+		Proc: Process{
+			Pid: 4711, Tid: 4712, Ppid: Known(1), Start: 1732216799000000000,
+			Comm: []byte("sh"), Exe: []byte("/usr/bin/dash"), Cwd: []byte("/root"),
+			UID: Known(0), GID: Known(0), LoginUID: Known(1000),
+			Argv: [][]byte{[]byte("sh"), []byte("-c"), []byte("echo x > /etc/cron.d/job")},
+		},
+	},
+	"rename": {
+		Op: OpRename, Time: 1732216800123456790, Res: SuccessBytes, Watch: []byte("/home/*/.ssh/**"),
+		File: File{HostPath: []byte("/home/Ольга/.ssh/config"), Inode: 7, Dev: 0x23, Type: TypeFile},
+		Old: Old{
+			HostPath: []byte("/tmp/démo"), ViewPath: []byte("/tmp/démo"), Inode: 8, Size: Known(12),
+		},
+	},
+	"hostile-names": {
+		Op: OpUnlink, Time: 1, Res: SuccessBytes, Watch: []byte("/w"),
+		File: File{HostPath: []byte("/w/" + hostile), Inode: 3, Dev: 5, Deleted: true},
+		Proc: Process{Pid: 2, Comm: []byte("a\xc3"), Argv: [][]byte{[]byte(hostile), []byte("ok"), nil}},
+	},
+	"symlink": {
+		Op: OpSymlink, Time: 2, Res: SuccessBytes, Watch: []byte("/w"),
+		File: File{HostPath: []byte("/w/l"), Inode: 9, Dev: 5, Type: TypeSymlink, LinkTarget: []byte("../no\nwhere")},
+	},
+	"failed": {
+		Op: OpMkdir, Time: 3, Failed: true, Res: []byte("EACCES"), Watch: []byte("/w"), Truncated: true,
+		File: File{HostPath: []byte("/w/d")},
+		Proc: Process{Pid: 9, UID: Known(65534)},
+	},
+	"lost": {
+		Op: OpLost, Time: 4, Lost: Lost{Count: Known(1204), Reason: []byte("ring_full")},
+	},
+	"lost-uncounted": {
+		Op: OpLost, Time: 5, Lost: Lost{Reason: []byte("queue_full")},
+	},
+}
+
+func TestPayloadsAndTextLinesEqualTheirGoldenFiles(t *testing.T) {
+	for name, e := range samples {
+		for ending, got := range map[string][]byte{
+			".payload": Append(nil, e, 1<<16),
+			".jsonl":   append(AppendText(nil, e), '\n'),
+		} {
+			file := filepath.Join("testdata", name+ending)
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s: changed; if that is meant, run go test ./event -update\n got %q\nwant %q", file, got, want)
+			}
+		}
+	}
+}
+
+func TestEveryGoldenFileHasItsEvent(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+		if samples[name] == nil {
+			t.Errorf("%s: no event of that name", file)
+		}
+	}
+}
+
+func TestBothFormsDecodeToTheSameEvent(t *testing.T) {
+	var d Decoder
+	for name, want := range samples {
+		for form, payload := range map[string][]byte{
+			"payload": Append(nil, want, 1<<16),
+			"text":    AppendText(nil, want),
+		} {
+			var got Event
+			if err := d.Decode(payload, &got); err != nil {
+				t.Errorf("%s: %s: %v", name, form, err)
+				continue
+			}
+			if !same(got.Clone(), want) {
+				t.Errorf("%s: %s:\n got %+v\nwant %+v", name, form, &got, want)
+			}
+		}
+	}
+}
+
+// same compares two events and takes nil and empty names for equal.
+func same(a, b *Event) bool {
+	for i := range members {
+		x, y := members[i].at(a), members[i].at(b)
+		if p, ok := x.(*[][]byte); ok {
+			q := y.(*[][]byte)
+			if len(*p) != len(*q) {
+				return false
+			}
+			for j := range *p {
+				if !bytes.Equal((*p)[j], (*q)[j]) {
+					return false
+				}
+			}
+			continue
+		}
+		if p, ok := x.(*[]byte); ok {
+			if !bytes.Equal(*p, *y.(*[]byte)) {
+				return false
+			}
+			continue
+		}
+		if !reflect.DeepEqual(x, y) {
+			return false
+		}
+	}
+	return a.Op == b.Op
+}
+
+func TestTheTextFormIsValidJSONWithoutControlCharacters(t *testing.T) {
+	for name, e := range samples {
+		line := AppendText(nil, e)
+		if !json.Valid(line) || !utf8.Valid(line) {
+			t.Errorf("%s: not JSON in UTF-8: %q", name, line)
+		}
+		for _, r := range string(line) {
+			if isControl(r) {
+				t.Errorf("%s: control character %U in %q", name, r, line)
+			}
+		}
+	}
+}
+
+func TestTheOperationIsReadWithoutParsingTheRest(t *testing.T) {
+	for _, op := range Ops() {
+		got, err := PayloadOp(Append(nil, &Event{Op: op}, MinLimit))
+		if err != nil || got != op {
+			t.Errorf("%s: got %s, %v", op, got, err)
+		}
+	}
+	for _, bad := range []string{"", "{", `{"v":2,"op":"open"}`, `{"v":1,"op":"`, `{"v":1,"op":"nope"}`, `{"op":"open","v":1}`} {
+		if op, err := PayloadOp([]byte(bad)); err == nil {
+			t.Errorf("%q: taken as %s", bad, op)
+		}
+	}
+}
+
+func TestAPayloadThatWouldNotFitLosesWholeMembersFromTheEndAndSaysSo(t *testing.T) {
+	var d Decoder
+	for name, e := range samples {
+		whole := len(Append(nil, e, 1<<16))
+		for limit := MinLimit; limit <= whole+len(truncatedMark); limit++ {
+			payload := Append([]byte("kept"), e, limit)[len("kept"):]
+			if len(payload) > limit {
+				t.Fatalf("%s: %d bytes for a limit of %d", name, len(payload), limit)
+			}
+			var got Event
+			if err := d.Decode(payload, &got); err != nil {
+				t.Fatalf("%s: limit %d: %v", name, limit, err)
+			}
+			if got.Op != e.Op || got.Time != e.Time {
+				t.Fatalf("%s: limit %d: operation or time lost", name, limit)
+			}
+			if !same(got.Clone(), e) && !got.Truncated {
+				t.Fatalf("%s: limit %d: cut without a mark: %s", name, limit, payload)
+			}
+		}
+	}
+}
+
+func TestWhatIsNotAPayloadIsAnErrorThatNamesTheKey(t *testing.T) {
+	for payload, want := range map[string]string{
+		``:                                         "parse payload",
+		`[]`:                                       "not a JSON object",
+		`{"v":1}`:                                  `"op"`,
+		`{"v":2,"op":"open"}`:                      "version",
+		`{"v":1,"op":"explode"}`:                   "explode",
+		`{"v":1,"op":"open","inode":-1}`:           `"inode"`,
+		`{"v":1,"op":"open","inode":"7"}`:          `"inode"`,
+		`{"v":1,"op":"open","inode":1e400}`:        `"inode"`,
+		`{"v":1,"op":"open","user.uid":0.5}`:       `"user.uid"`,
+		`{"v":1,"op":"open","host_path":{}}`:       `"host_path"`,
+		`{"v":1,"op":"open","failed":"no"}`:        `"failed"`,
+		`{"v":1,"op":"open","type":"spoon"}`:       `spoon`,
+		`{"v":1,"op":"open","proc.argv":[1]}`:      `"proc.argv"`,
+		`{"v":1,"op":"open","proc.argv":"sh"}`:     `"proc.argv"`,
+		`{"v":1,"op":"open","raw.host_path":"zz"}`: `"raw.host_path"`,
+		`{"v":1,"op":"open","host_path":"/a`:       "parse payload",
+		strings.Repeat(`{"v":`, 1000):              "parse payload",
+	} {
+		var d Decoder
+		var e Event
+		err := d.Decode([]byte(payload), &e)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: got error %v, want one with %s", payload, err, want)
+		}
+	}
+}
+
+func TestUnknownKeysArePassedOver(t *testing.T) {
+	var d Decoder
+	var e Event
+	if err := d.Decode([]byte(`{"v":1,"op":"open","later":[{}],"inode":7}`), &e); err != nil || e.File.Inode != 7 {
+		t.Errorf("got inode %d, %v", e.File.Inode, err)
+	}
+}
+
+func TestACloneSharesNothingWithTheDecoder(t *testing.T) {
+	var d Decoder
+	var e Event
+	for _, name := range []string{"create", "hostile-names"} {
+		if err := d.Decode(AppendText(nil, samples[name]), &e); err != nil {
+			t.Fatal(err)
+		}
+		clone := e.Clone()
+		var other Event
+		if err := d.Decode(Append(nil, samples["rename"], 1<<16), &other); err != nil {
+			t.Fatal(err)
+		}
+		if !same(clone, samples[name]) {
+			t.Errorf("%s: clone changed with the next Decode: %+v", name, clone)
+		}
+	}
+}
+
+func TestDecodingAndEncodingDoNotAllocate(t *testing.T) {
+	var d Decoder
+	var e Event
+	payload := Append(nil, samples["create"], 1<<16)
+	buf := make([]byte, 0, 1<<16)
+	if n := testing.AllocsPerRun(100, func() { _ = d.Decode(payload, &e) }); n != 0 {
+		t.Errorf("Decode: %v allocations", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { buf = Append(buf[:0], samples["create"], 1<<16) }); n != 0 {
+		t.Errorf("Append: %v allocations", n)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, e := range samples {
+		f.Add(Append(nil, e, 1<<16))
+		f.Add(AppendText(nil, e))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var d, again Decoder
+		var e, back Event
+		if d.Decode(payload, &e) != nil {
+			return
+		}
+		for _, form := range [][]byte{Append(nil, &e, 1<<20), AppendText(nil, &e)} {
+			if err := again.Decode(form, &back); err != nil || !same(&back, &e) {
+				t.Fatalf("%q\nbecomes %q\n%v", payload, form, err)
+			}
+		}
+	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	buf := make([]byte, 0, 1<<16)
+	for b.Loop() {
+		buf = Append(buf[:0], samples["create"], 1<<16)
+	}
+	b.SetBytes(int64(len(buf)))
+}
+
+func BenchmarkDecode(b *testing.B) {
+	var d Decoder
+	var e Event
+	payload := Append(nil, samples["create"], 1<<16)
+	for b.Loop() {
+		_ = d.Decode(payload, &e)
+	}
+	b.SetBytes(int64(len(payload)))
+}
