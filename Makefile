@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# Two commands do everything on a fresh Debian 12 with Go, gcc and make:
+# `make run` and `make test`. `make help` lists the rest.
+
+VERSION ?= 0.1.0
+WATCH   ?= /etc
+FALCO   ?= falco
+SHELL   := /bin/bash -o pipefail
+
+BUILD   := build
+# Falco's plugin API headers come with the SDK's module.
+SDK      = $(shell go list -m -f '{{.Dir}}' github.com/falcosecurity/plugin-sdk-go)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+SOURCES := $(shell find event watch mount process bpf fanotify source extract plugin cmd -name '*.go' -o -name '*.o') go.mod go.sum
+
+.PHONY: all run falco test lint fmt bench fuzz fields setup clean help
+
+all: $(BUILD)/libfim.so $(BUILD)/fim ## build the plugin and the command line (the default)
+
+$(BUILD)/libfim.so: $(SOURCES)
+	CGO_ENABLED=1 CGO_CFLAGS="-I$(SDK)/pkg/sdk" go build -trimpath -buildmode=c-shared -ldflags '$(LDFLAGS)' -o $@ ./plugin
+	@rm -f $(BUILD)/libfim.h
+
+$(BUILD)/fim: $(SOURCES)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/fim
+
+run: all ## show what happens to files below WATCH (default /etc), as it happens
+	$(BUILD)/fim watch $(WATCH)
+
+falco: all ## run Falco itself (FALCO=path) with the plugin and the rules
+	@command -v $(FALCO) >/dev/null || { echo "make falco: no '$(FALCO)' on PATH: install Falco 0.41 or later, or name it with FALCO=/path/to/falco" >&2; exit 1; }
+	sed 's|library_path: .*|library_path: $(CURDIR)/$(BUILD)/libfim.so|' deploy/falco.yaml > $(BUILD)/falco.yaml
+	$(FALCO) -c $(BUILD)/falco.yaml -r rules/fim_rules.yaml --enable-source fs
+
+test: setup all lint ## run every test there is
+	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go test -json -count=1 -timeout 20m ./... | go run ./test/tally
+
+lint: ## formatting, vet, staticcheck, and the import arrows
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go vet ./...
+	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go tool staticcheck ./...
+	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go tool depguard ./...
+
+fmt: ## format the Go files
+	gofmt -w $$(git ls-files '*.go')
+
+bench: ## run the Go benchmarks
+	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go test -run '^$$' -bench . -benchmem ./event ./watch ./mount ./extract
+
+fuzz: ## fuzz every decoder, FUZZTIME each (default 30s)
+	test/fuzz.sh $(or $(FUZZTIME),30s)
+
+fields: $(BUILD)/fim ## put the field table into the README
+	test/fields.sh $(BUILD)/fim README.md
+
+setup: ## install what the tests need from Debian
+	test/setup.sh
+
+clean: ## remove what was built (downloads stay in .cache)
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10

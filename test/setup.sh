@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that the tests need and this machine lacks.
+# Building and running fim needs none of them.
+set -eu
+
+# g++ builds the libsinsp host; e2fsprogs and util-linux make and mount the
+# filesystems under test; attr and acl bring setfattr and setfacl.
+packages="g++ e2fsprogs util-linux mount attr acl vim-tiny rsync xz-utils git"
+
+missing=""
+for p in $packages; do
+	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "test/setup.sh: as root, install:$missing" >&2
+	exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+# shellcheck disable=SC2086 # one word a package
+apt-get install -q -y --no-install-recommends $missing
