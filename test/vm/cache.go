@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // Cache is a directory of kernels and root filesystems, filled on first use:
@@ -58,22 +59,37 @@ func (c *Cache) logf(format string, args ...any) {
 
 // locked runs f while no other process changes the cache. The lock goes with
 // the process, so a killed one leaves none behind.
-func (c *Cache) locked(f func() error) error {
+func (c *Cache) locked(ctx context.Context, f func() error) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return fmt.Errorf("vm: make the cache: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(c.Dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
+	lock, err := os.OpenFile(filepath.Join(c.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("vm: lock the cache: %w", err)
 	}
 	defer lock.Close()
-	if errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
-		c.logf("waiting for another process that fills %s", c.Dir)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+	if err := c.flock(ctx, lock); err != nil {
 		return fmt.Errorf("vm: lock %s: %w", lock.Name(), err)
 	}
 	return f()
+}
+
+// flock asks again and again, since a blocking flock(2) heeds no context.
+func (c *Cache) flock(ctx context.Context, lock *os.File) error {
+	for waited := false; ; waited = true {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		if !waited {
+			c.logf("waiting for another process that fills %s", c.Dir)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // build makes the directory dir by calling fill on an empty one beside it, so

@@ -83,7 +83,7 @@ func (c *Cache) Update(ctx context.Context, name string) (image Image, err error
 	if err != nil {
 		return Image{}, err
 	}
-	err = c.locked(func() error {
+	err = c.locked(ctx, func() error {
 		image, err = c.update(ctx, k)
 		return err
 	})

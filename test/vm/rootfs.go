@@ -41,7 +41,7 @@ func (c *Cache) Root(ctx context.Context) (string, error) {
 	if _, err := os.Stat(image); err == nil {
 		return image, nil
 	}
-	err := c.locked(func() error {
+	err := c.locked(ctx, func() error {
 		if _, err := os.Stat(image); !errors.Is(err, fs.ErrNotExist) {
 			return err // another process built it meanwhile
 		}

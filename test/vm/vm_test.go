@@ -37,3 +37,15 @@ func TestAFailedBuildLeavesNothing(t *testing.T) {
 		t.Errorf("error %v, left %q", err, left)
 	}
 }
+
+func TestWaitingForTheCacheCanBeGivenUp(t *testing.T) {
+	c := &Cache{Dir: t.TempDir()}
+	ctx, cancel := context.WithCancel(context.Background())
+	err := c.locked(ctx, func() error {
+		cancel()
+		return c.locked(ctx, func() error { return errors.New("both have the lock") })
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
