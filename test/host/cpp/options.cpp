@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.h"
+
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+const char usage[] =
+        "usage: fim-host fields  PLUGIN\n"
+        "       fim-host compile PLUGIN RULES\n"
+        "       fim-host run     PLUGIN RULES [--init CONFIG] [--open PARAMS | --capture FILE] [--max N]\n"
+        "\n"
+        "A plugin host on libsinsp. Rules are checked and run as Falco runs those of a\n"
+        "plugin's source: with the generic evt.* fields and the plugin's own, no others.\n"
+        "RULES is a JSON array of {\"name\", \"condition\", \"output\"}, macros and lists expanded.\n"
+        "Results are JSON lines on standard output. SIGINT and SIGTERM end a run.\n"
+        "Exit codes: 0 done, 1 failed, 2 usage, 3 a rule does not compile.\n";
+
+namespace {
+
+std::uint64_t number(const std::string& text) {
+	std::size_t end = 0;
+	std::uint64_t n = 0;
+	try {
+		n = std::stoull(text, &end);
+	} catch(const std::logic_error&) {
+		end = 0;
+	}
+	if(end == 0 || end != text.size()) {
+		throw usage_error{"--max wants a number, not '" + text + "'"};
+	}
+	return n;
+}
+
+// take_flags sets what args holds from its position i on.
+void take_flags(options& o, const std::vector<std::string>& args, std::size_t i) {
+	const std::map<std::string, std::string*> texts{
+	        {"--init", &o.init}, {"--open", &o.open}, {"--capture", &o.capture}};
+	for(; i < args.size(); i += 2) {
+		const auto text = texts.find(args[i]);
+		if(text == texts.end() && args[i] != "--max") {
+			throw usage_error{"unknown argument '" + args[i] + "'"};
+		}
+		if(i + 1 == args.size()) {
+			throw usage_error{args[i] + " wants a value"};
+		}
+		if(text != texts.end()) {
+			*text->second = args[i + 1];
+		} else {
+			o.max = number(args[i + 1]);
+		}
+	}
+}
+
+}  // namespace
+
+options parse_options(int argc, char** argv) {
+	const std::vector<std::string> args(argv + 1, argv + argc);
+	options o;
+	if(args.size() >= 2 && args[0] == "fields") {
+		o.command = args[0];
+		o.plugin = args[1];
+		take_flags(o, args, 2);
+		return o;
+	}
+	if(args.size() < 3 || (args[0] != "compile" && args[0] != "run")) {
+		throw usage_error{"want a command with its arguments"};
+	}
+	o.command = args[0];
+	o.plugin = args[1];
+	o.rules = args[2];
+	take_flags(o, args, 3);
+	if(!o.open.empty() && !o.capture.empty()) {
+		throw usage_error{"--open and --capture exclude each other"};
+	}
+	return o;
+}
