@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,20 +25,35 @@ type fanotifyBackend struct {
 	told map[string]bool // refusals, as text
 }
 
-// openFanotify opens the backend for kernels that refuse BPF trampolines. The
-// kernel numbers processes as our own /proc does, wherever the host's is
-// mounted.
+// openFanotify opens the backend for kernels that refuse BPF trampolines.
 func openFanotify(s setup) (Backend, error) {
-	g, err := fanotify.Open(fanotify.Options{
-		Set: s.set, Ops: s.ops, HostRoot: s.root, Who: process.New("/proc").Fill,
-	})
+	who, known := process.New("/proc").Fill, countsAsHost(s.root)
+	if !known {
+		who = nobody
+	}
+	g, err := fanotify.Open(fanotify.Options{Set: s.set, Ops: s.ops, HostRoot: s.root, Who: who})
 	if err != nil {
 		return nil, err
 	}
 	b := &fanotifyBackend{Group: g, logf: s.logf}
 	b.tellRefused()
+	if !known {
+		s.logf("fanotify: this process has a pid namespace of its own, so it cannot be known who does what on the host: run it in the host's (hostPID: true, docker run --pid=host)")
+	}
 	return b, nil
 }
+
+// countsAsHost says whether processes have the numbers here that they have on
+// the host whose root is mounted at root: if so, the procfs there knows us by
+// our own number. The kernel numbers events as our pid namespace does.
+func countsAsHost(root string) bool {
+	self, err := os.Readlink(filepath.Join(root, "proc/self"))
+	return err == nil && self == strconv.Itoa(os.Getpid())
+}
+
+// nobody leaves out who did it: a number of another pid namespace would name
+// the wrong process of the host.
+func nobody(_, _ int, p *event.Process) { *p = event.Process{} }
 
 // Next is the group's, and looks at the refusals whenever nothing happens.
 func (b *fanotifyBackend) Next(e *event.Event, deadline time.Time) error {

@@ -129,6 +129,20 @@ func TestALiveEventHasTheTimeOfTheWallClock(t *testing.T) {
 	}
 }
 
+// A number of another namespace would name the wrong process of the host.
+func TestProcessesAreOnlyToldWhereTheyHaveTheNumbersOfTheHost(t *testing.T) {
+	if !countsAsHost("/") {
+		t.Error("this host counts otherwise than itself")
+	}
+	if other := host(t, "/proc/self -> 1"); countsAsHost(other) || countsAsHost(t.TempDir()) {
+		t.Error("another pid namespace counts as the host's")
+	}
+	p := event.Process{Pid: 1, Comm: []byte("init")}
+	if nobody(1, 1, &p); p.Pid != 0 || p.Comm != nil {
+		t.Errorf("nobody is %+v", p)
+	}
+}
+
 func TestAnIdleLiveStreamReturnsAtTheDeadline(t *testing.T) {
 	c := liveConfig(t)
 	s := mustOpen(t, c)

@@ -14,24 +14,11 @@ import (
 // logDirs are where services append all day long.
 var logDirs = []string{"/var/log", "/var/log/journal", "/var/lib/docker/containers", "/run/log/journal"}
 
-// initialPidNamespace is the inode number of the first pid namespace,
-// PROC_PID_INIT_INO of include/linux/proc_ns.h.
-const initialPidNamespace = "pid:[4026531836]"
-
-// warn tells what is probably not wanted, or cannot be had, although it can be
-// configured.
-func (c *Config) warn(set *watch.Set) {
-	c.warnLoops(set)
-	if ns, err := os.Readlink("/proc/self/ns/pid"); c.HostRoot != "/" && err == nil && ns != initialPidNamespace {
-		c.logf("this process has a pid namespace of its own, so that who did it is not known of processes on the host: run it in the host's (hostPID: true, docker run --pid=host)")
-	}
-}
-
-// warnLoops warns of watches that feed on themselves: directories of logs,
+// warn warns of watches that feed on themselves: directories of logs,
 // where somebody may write a line about each event, and files that this very
 // process writes. The writes of this process are left out of the stream, but
 // those of a program that copies its output are not.
-func (c *Config) warnLoops(set *watch.Set) {
+func (c *Config) warn(set *watch.Set) {
 	for _, dir := range logDirs {
 		if name, ok := set.Match([]byte(dir + "/x")); ok {
 			c.logf("watch %s covers %s, where logs are written all the time: each line is an event; exclude it unless that is wanted", name, dir)

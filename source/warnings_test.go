@@ -18,7 +18,7 @@ func warnings(t *testing.T, include, exclude []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.warnLoops(set)
+	c.warn(set)
 	return buf.String()
 }
 
