@@ -113,21 +113,31 @@ void print_match(const rule& r, sinsp_evt* event) {
 	       {"fields", json::parse(fields, nullptr, false)}});
 }
 
-// run evaluates every rule on every event, as Falco's rule_matching "all" does,
-// and returns how many events there were.
-std::uint64_t run(sinsp& inspector, const std::vector<rule>& rules, std::uint64_t max) {
+// match prints the first rule that the event matches, or all of them: what Falco
+// calls rule_matching.
+void match(const std::vector<rule>& rules, sinsp_evt* event, bool all) {
+	for(const auto& r : rules) {
+		if(!r.filter->run(event)) {
+			continue;
+		}
+		print_match(r, event);
+		if(!all) {
+			return;
+		}
+	}
+}
+
+// run matches events until the source ends, a signal comes or o.max is reached,
+// and returns how many there were.
+std::uint64_t run(sinsp& inspector, const std::vector<rule>& rules, const options& o) {
 	std::uint64_t events = 0;
-	while(max == 0 || events < max) {
+	while(o.max == 0 || events < o.max) {
 		sinsp_evt* const event = next(inspector);
 		if(event == nullptr) {
 			break;
 		}
 		events++;
-		for(const auto& r : rules) {
-			if(r.filter->run(event)) {
-				print_match(r, event);
-			}
-		}
+		match(rules, event, o.all);
 	}
 	return events;
 }
@@ -146,7 +156,7 @@ int run_rules(sinsp& inspector, const plugin_ptr& plugin, const options& o) {
 	on_signals();
 	open(inspector, plugin, o);
 	print({{"ready", true}});
-	const auto events = run(inspector, rules, o.max);
+	const auto events = run(inspector, rules, o);
 	inspector.stop_capture();
 	inspector.close();
 	print({{"events", events}});

@@ -8,12 +8,15 @@
 const char usage[] =
         "usage: fim-host fields  PLUGIN\n"
         "       fim-host compile PLUGIN RULES\n"
-        "       fim-host run     PLUGIN RULES [--init CONFIG] [--open PARAMS | --capture FILE] [--max N]\n"
+        "       fim-host run     PLUGIN RULES [--init CONFIG] [--open PARAMS | --capture FILE]\n"
+        "                [--max N] [--all]\n"
         "\n"
         "A plugin host on libsinsp. Rules are checked and run as Falco runs those of a\n"
         "plugin's source: with the generic evt.* fields and the plugin's own, no others.\n"
-        "RULES is a JSON array of {\"name\", \"condition\", \"output\"}, macros and lists expanded.\n"
-        "Results are JSON lines on standard output. SIGINT and SIGTERM end a run.\n"
+        "RULES is a JSON array of {\"name\", \"condition\", \"output\"}, macros and lists\n"
+        "expanded; - reads it from standard input. Results are JSON lines on standard output.\n"
+        "Of the rules that match an event the first is printed, as in Falco by default; --all\n"
+        "prints all. SIGINT and SIGTERM end a run.\n"
         "Exit codes: 0 done, 1 failed, 2 usage, 3 a rule does not compile.\n";
 
 namespace {
@@ -32,23 +35,33 @@ std::uint64_t number(const std::string& text) {
 	return n;
 }
 
-// take_flags sets what args holds from its position i on.
-void take_flags(options& o, const std::vector<std::string>& args, std::size_t i) {
+// set gives a flag its value, which is null at the end of the line.
+void set(options& o, const std::string& flag, const std::string* value) {
 	const std::map<std::string, std::string*> texts{
 	        {"--init", &o.init}, {"--open", &o.open}, {"--capture", &o.capture}};
-	for(; i < args.size(); i += 2) {
-		const auto text = texts.find(args[i]);
-		if(text == texts.end() && args[i] != "--max") {
-			throw usage_error{"unknown argument '" + args[i] + "'"};
+	const auto text = texts.find(flag);
+	if(text == texts.end() && flag != "--max") {
+		throw usage_error{"unknown argument '" + flag + "'"};
+	}
+	if(value == nullptr) {
+		throw usage_error{flag + " wants a value"};
+	}
+	if(text != texts.end()) {
+		*text->second = *value;
+	} else {
+		o.max = number(*value);
+	}
+}
+
+// take_flags reads what args holds from its position i on.
+void take_flags(options& o, const std::vector<std::string>& args, std::size_t i) {
+	for(; i < args.size(); i++) {
+		if(args[i] == "--all") {
+			o.all = true;
+			continue;
 		}
-		if(i + 1 == args.size()) {
-			throw usage_error{args[i] + " wants a value"};
-		}
-		if(text != texts.end()) {
-			*text->second = args[i + 1];
-		} else {
-			o.max = number(args[i + 1]);
-		}
+		set(o, args[i], i + 1 < args.size() ? &args[i + 1] : nullptr);
+		i++;
 	}
 }
 

@@ -13,6 +13,7 @@ struct options {
 	std::string open;     // the plugin's open_params: empty is live
 	std::string capture;  // a capture file to read instead of opening the plugin
 	std::uint64_t max = 0;  // events to take before ending; 0 is no limit
+	bool all = false;       // print every rule that matches, not the first alone
 };
 
 // Raised for a command line that cannot be meant.

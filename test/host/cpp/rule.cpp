@@ -2,6 +2,7 @@
 #include "rule.h"
 
 #include <fstream>
+#include <iostream>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
@@ -36,13 +37,17 @@ void compile_output(rule& r,
 }  // namespace
 
 std::vector<rule> read_rules(const std::string& path) {
-	std::ifstream file(path);
-	if(!file) {
-		throw std::runtime_error("read rules: cannot open " + path);
+	std::ifstream file;
+	if(path != "-") {
+		file.open(path);
+		if(!file) {
+			throw std::runtime_error("read rules: cannot open " + path);
+		}
 	}
+	std::istream& in = path == "-" ? std::cin : file;
 	std::vector<rule> rules;
 	try {
-		for(const auto& item : nlohmann::json::parse(file)) {
+		for(const auto& item : nlohmann::json::parse(in)) {
 			rule r;
 			item.at("name").get_to(r.name);
 			item.at("condition").get_to(r.condition);

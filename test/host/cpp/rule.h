@@ -28,7 +28,7 @@ struct finding {
 };
 
 // read_rules reads a JSON array of objects with the members name, condition and
-// output. It throws std::runtime_error for anything else.
+// output, from standard input if path is "-". It throws std::runtime_error for anything else.
 std::vector<rule> read_rules(const std::string& path);
 
 // compile_rules compiles every rule against checks, which must outlive them. It
