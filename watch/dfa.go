@@ -8,6 +8,12 @@ import (
 	"math"
 )
 
+// Dead is the state of a directory where nothing at or below it is watched.
+const Dead uint32 = 0
+
+// FirstNumber is the lowest number that a state may have.
+const FirstNumber uint32 = 1
+
 const (
 	// MaxStates is how many states a [DFA] has at most, joined ones included. A
 	// new configuration's numbers begin that far above the last one's.
@@ -26,9 +32,6 @@ func Key(name []byte) []byte { return name[:min(len(name), KeyLen)] }
 
 // ambiguous says whether other names have the key of name.
 func ambiguous(name string) bool { return len(name) >= KeyLen }
-
-// Dead is the state of a directory where nothing at or below it is watched.
-const Dead uint32 = 0
 
 // State is what a directory's (or any object's) path means to the patterns.
 type State struct {
@@ -92,9 +95,6 @@ func (s *Set) automaton(first uint32, most limits) (*DFA, error) {
 	return d, nil
 }
 
-// FirstNumber is the number to begin with.
-const FirstNumber uint32 = 1
-
 // take numbers what was built.
 func (d *DFA) take(b *subset) {
 	number := func(index int) uint32 {
@@ -120,7 +120,7 @@ func (d *DFA) take(b *subset) {
 func (d *DFA) Start() uint32 { return d.start }
 
 // Everything returns the state in which the object and all below it are
-// watched. To any state it can be joined with it adds all there is to add.
+// watched. Joined with any state it is itself.
 func (d *DFA) Everything() uint32 { return d.first }
 
 // First returns the lowest number of a state; the others follow without a gap.

@@ -120,6 +120,15 @@ func TestNoNameIsReadInsideAWatchedTree(t *testing.T) {
 	}
 }
 
+func TestAnExcludeIsFollowedOnlyWhereAnIncludeGoesOn(t *testing.T) {
+	d := automaton(t, Options{Include: patterns("/etc", "/srv/*"), Exclude: patterns("/**/.git")})
+	for dir, named := range map[string]bool{"/etc": true, "/etc/a/b": true, "/srv": true, "/srv/a": false} {
+		if s := d.State(lead(d, d.Start(), dir)); s.Named != named {
+			t.Errorf("%s is %+v", dir, s)
+		}
+	}
+}
+
 func TestThousandsOfDirectoriesShareTheirStates(t *testing.T) {
 	var include []Pattern
 	for i := range 5000 {
@@ -175,6 +184,9 @@ func checkJoin(t *testing.T, r *rand.Rand, d *DFA, a, b uint32) {
 	c := d.Join(a, b)
 	if d.Join(b, a) != c || d.Join(c, a) != c || d.Join(a, a) != a || d.Join(a, Dead) != a {
 		t.Fatalf("join of %d and %d is no union", a, b)
+	}
+	if d.Join(d.Everything(), a) != d.Everything() {
+		t.Fatalf("%d adds to everything", a)
 	}
 	for range 20 {
 		path := randomPath(r)
@@ -304,7 +316,7 @@ func TestPatternsThatPeopleWriteFit(t *testing.T) {
 	deepest := strings.Repeat("/a", maxPattern/2)
 	for _, o := range []Options{
 		{Include: many(5000), Exclude: patterns("/**/*.swp", "/**/node_modules", "/**/.git")},
-		{Include: patterns(deepest, "/**/node_modules/*/*/*", "/a/**/b/**/c/**/d", "/{a,b}/{c,d}/{e,f}/{g,h}/{i,j}/{k,l}/{m,n}")},
+		{Include: patterns(deepest, "/**/node_modules/*/*/*", "/a/**/b/**/c/**/d", "/b/**"+strings.Repeat("/a", 1000), "/{a,b}/{c,d}/{e,f}/{g,h}/{i,j}/{k,l}/{m,n}")},
 	} {
 		d := automaton(t, o)
 		t.Logf("%d patterns: %d states, %d names", len(o.Include), d.Len(), d.names)

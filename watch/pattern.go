@@ -104,7 +104,8 @@ func split(pattern string) ([]string, error) {
 	if len(texts) == 0 {
 		return nil, errors.New("that is the whole host: name a directory, such as /etc")
 	}
-	return texts, nil
+	// A ** behind a ** adds nothing.
+	return slices.CompactFunc(texts, func(a, b string) bool { return a == "**" && b == "**" }), nil
 }
 
 // parseComponent returns what one component of a pattern stands for, a choice

@@ -3,6 +3,7 @@
 package watch
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +95,18 @@ func TestBracesOpenAsTheyDoOnPaper(t *testing.T) {
 	} {
 		if got := expand(text); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestWhatMeansTheSameIsParsedToTheSame(t *testing.T) {
+	for pattern, plain := range map[string]string{
+		"/a/**/**/**/b": "/a/**/b", "//a///b//": "/a/b", `/\a/\*`: `/a/\*`, "/{a}/{b,}": "/a/b",
+	} {
+		got, err := parse(pattern)
+		want, plainErr := parse(plain)
+		if err != nil || plainErr != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, %s is %v", pattern, got, plain, want)
 		}
 	}
 }

@@ -39,8 +39,7 @@ func (b *subset) anyMove(n uint32) bool {
 	for _, to := range named {
 		others = append(others, to...)
 	}
-	// A ** leads back to itself, which is no reason to remember it.
-	return slices.ContainsFunc(others, func(to uint32) bool { return to != n && b.matters(to) })
+	return slices.ContainsFunc(others, b.matters)
 }
 
 // matters says whether being at a node tells more than being at the ** that
@@ -51,7 +50,7 @@ func (b *subset) matters(n uint32) bool { return b.t.nodes[n].rank != noRank || 
 func (b *subset) signature(n uint32) string {
 	at := &b.t.nodes[n]
 	var s strings.Builder
-	fmt.Fprint(&s, at.exclude, at.self, at.rank != noRank, b.class[at.deep])
+	fmt.Fprint(&s, at.exclude, at.self, at.rank != noRank) // a ** behind it is in the same sets by itself
 	others, named := b.moves([]uint32{n})
 	fmt.Fprint(&s, b.classes(n, others))
 	for _, key := range slices.Sorted(maps.Keys(named)) {

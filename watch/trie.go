@@ -80,9 +80,6 @@ func (t *trie) end(at uint32, rank int) {
 
 // child returns the node behind a component, made if need be.
 func (t *trie) child(from uint32, c component) uint32 {
-	if c.kind == deep && t.nodes[from].self {
-		return from // a ** behind a ** adds nothing
-	}
 	key := edge{from, c}
 	to := t.index[key]
 	if to == 0 {
