@@ -8,8 +8,6 @@ FALCO   ?= falco
 SHELL   := /bin/bash -o pipefail
 
 BUILD   := build
-# Falco's plugin API headers come with the SDK's module.
-SDK      = $(shell go list -m -f '{{.Dir}}' github.com/falcosecurity/plugin-sdk-go)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 SOURCES := $(shell find event watch mount process bpf fanotify source extract plugin cmd -name '*.go' -o -name '*.o') go.mod go.sum
 
@@ -18,7 +16,7 @@ SOURCES := $(shell find event watch mount process bpf fanotify source extract pl
 all: $(BUILD)/libfim.so $(BUILD)/fim ## build the plugin and the command line (the default)
 
 $(BUILD)/libfim.so: $(SOURCES)
-	CGO_ENABLED=1 CGO_CFLAGS="-I$(SDK)/pkg/sdk" go build -trimpath -buildmode=c-shared -ldflags '$(LDFLAGS)' -o $@ ./plugin
+	CGO_ENABLED=1 go build -trimpath -buildmode=c-shared -ldflags '$(LDFLAGS)' -o $@ ./plugin
 	@rm -f $(BUILD)/libfim.h
 
 $(BUILD)/fim: $(SOURCES)
@@ -33,19 +31,19 @@ falco: all ## run Falco itself (FALCO=path) with the plugin and the rules
 	$(FALCO) -c $(BUILD)/falco.yaml -r rules/fim_rules.yaml --enable-source fs
 
 test: setup all lint ## run every test there is
-	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go test -json -count=1 -timeout 20m ./... | go run ./test/tally
+	go test -json -count=1 -timeout 20m ./... | go run ./test/tally
 
 lint: ## formatting, vet, staticcheck, and the import arrows
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
-	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go vet ./...
-	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go tool staticcheck ./...
-	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go tool depguard ./...
+	go vet ./...
+	go tool staticcheck ./...
+	go tool depguard ./...
 
 fmt: ## format the Go files
 	gofmt -w $$(git ls-files '*.go')
 
 bench: ## run the Go benchmarks
-	CGO_CFLAGS="-I$(SDK)/pkg/sdk" go test -run '^$$' -bench . -benchmem ./event ./watch ./mount ./extract
+	go test -run '^$$' -bench . -benchmem ./event ./watch ./mount ./extract
 
 fuzz: ## fuzz every decoder, FUZZTIME each (default 30s)
 	test/fuzz.sh $(or $(FUZZTIME),30s)

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package extract
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/falco-fim/fim/event"
+)
+
+// memory is an event whose payload lies in memory, like the SDK's.
+type memory struct {
+	num, ts uint64
+	payload []byte
+	reads   int
+}
+
+func (m *memory) EventNum() uint64  { return m.num }
+func (m *memory) Timestamp() uint64 { return m.ts }
+
+func (m *memory) Reader() io.ReadSeeker {
+	m.reads++
+	return m
+}
+
+func (m *memory) BufferPtr() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(m.payload)) }
+func (m *memory) Len() int64                { return int64(len(m.payload)) }
+
+func (m *memory) Read([]byte) (int, error)       { panic("the payload is copied") }
+func (m *memory) Seek(int64, int) (int64, error) { panic("the payload is copied") }
+
+// stream is an event whose payload can only be read.
+type stream struct{ memory }
+
+func (s *stream) Reader() io.ReadSeeker { return bytes.NewReader(s.payload) }
+
+// request asks for one field and holds a copy of what it got.
+type request struct {
+	id    uint64
+	value any
+}
+
+func (r *request) FieldID() uint64 { return r.id }
+
+func (r *request) SetValue(v any) {
+	if s, ok := v.(string); ok {
+		v = strings.Clone(s)
+	}
+	r.value = v
+}
+
+func fieldID(t testing.TB, name string) uint64 {
+	for i, f := range fields {
+		if f.Name == name {
+			return uint64(i)
+		}
+	}
+	t.Fatalf("no field %s", name)
+	return 0
+}
+
+// all extracts every field and returns those that have a value.
+func all(t testing.TB, x *Extractor, evt Event) map[string]any {
+	values := make(map[string]any)
+	for i, f := range fields {
+		r := request{id: uint64(i)}
+		if err := x.Extract(&r, evt); err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		if r.value != nil {
+			values[f.Name] = r.value
+		}
+	}
+	return values
+}
+
+const hostile = "/w/new\nline \x1b[31mred \xff\xfe \u009b1m \x7f"
+
+var full = &event.Event{
+	Op: event.OpRename, Time: 1732216800123456789, Res: event.SuccessBytes, Watch: []byte("/etc"),
+	File: event.File{
+		HostPath: []byte("/etc/cron.d/job"), Inode: 131842, Dev: 0xfd03, Type: event.TypeFile,
+		FSType: []byte("ext4"), Mountpoint: []byte("/"),
+	},
+	Old: event.Old{HostPath: []byte("/tmp/job")},
+	Proc: event.Process{
+		Pid: 4711, Ppid: event.Known(1), Start: 1732216799000000000,
+		Comm: []byte("mv"), Exe: []byte("/usr/bin/mv"), Cwd: []byte("/root"),
+		UID: event.Known(0), GID: event.Known(0), LoginUID: event.Known(1000),
+		Argv: [][]byte{[]byte("/bin/mv"), []byte("/tmp/job"), []byte("/etc/cron.d/job")},
+	},
+}
+
+var extractCases = map[string]struct {
+	event *event.Event
+	want  map[string]any
+}{
+	"a whole event": {full, map[string]any{
+		"fs.op": "rename", "fs.failed": false, "fs.res": "SUCCESS", "fs.watch": "/etc", "fs.truncated": false,
+		"fs.host_path": "/etc/cron.d/job", "fs.directory": "/etc/cron.d", "fs.filename": "job",
+		"fs.raw.host_path": "2f6574632f63726f6e2e642f6a6f62",
+		"fs.inode":         uint64(131842), "fs.dev": uint64(0xfd03), "fs.dev.major": uint64(253), "fs.dev.minor": uint64(3),
+		"fs.type": "file", "fs.fstype": "ext4", "fs.mountpoint": "/",
+		"fs.old.host_path": "/tmp/job", "fs.raw.old.host_path": "2f746d702f6a6f62",
+		"fs.proc.pid": uint64(4711), "fs.proc.ppid": uint64(1), "fs.proc.pid.ts": uint64(1732216799000000000),
+		"fs.proc.name": "mv", "fs.proc.exe": "/bin/mv", "fs.proc.exepath": "/usr/bin/mv",
+		"fs.proc.cmdline": "mv /tmp/job /etc/cron.d/job", "fs.proc.args": "/tmp/job /etc/cron.d/job", "fs.proc.cwd": "/root/",
+		"fs.user.uid": uint64(0), "fs.user.loginuid": uint64(1000), "fs.group.gid": uint64(0),
+	}},
+	"an event of which nothing more is known": {&event.Event{Op: event.OpModify}, map[string]any{
+		"fs.op": "modify", "fs.truncated": false,
+	}},
+	"hostile names": {&event.Event{
+		Op: event.OpUnlink, Res: event.SuccessBytes,
+		File: event.File{HostPath: []byte(hostile), Deleted: true},
+		Proc: event.Process{Comm: []byte("a\nb"), Argv: [][]byte{[]byte("\x1b"), []byte("\x00"), nil, []byte("z")}},
+	}, map[string]any{
+		"fs.op": "unlink", "fs.failed": false, "fs.res": "SUCCESS", "fs.truncated": false, "fs.deleted": true,
+		"fs.host_path":     `/w/new\x0aline \x1b[31mred ` + "\xff\xfe" + ` \xc2\x9b1m \x7f`,
+		"fs.directory":     "/w",
+		"fs.filename":      `new\x0aline \x1b[31mred ` + "\xff\xfe" + ` \xc2\x9b1m \x7f`,
+		"fs.raw.host_path": "2f772f6e65770a6c696e65201b5b33316d72656420fffe20c29b316d207f",
+		"fs.proc.name":     `a\x0ab`, "fs.proc.exe": `\x1b`, "fs.proc.args": `\x00  z`, "fs.proc.cmdline": `a\x0ab \x00  z`,
+	}},
+	"a process without arguments, in the root, on a file in the root": {&event.Event{
+		Op: event.OpSymlink, Failed: true, Res: []byte("EACCES"), Truncated: true,
+		File: event.File{HostPath: []byte("/x"), Type: event.TypeSymlink, LinkTarget: []byte("../y")},
+		Proc: event.Process{Comm: []byte("sh"), Cwd: []byte("/"), Argv: [][]byte{nil}},
+	}, map[string]any{
+		"fs.op": "symlink", "fs.failed": true, "fs.res": "EACCES", "fs.truncated": true,
+		"fs.host_path": "/x", "fs.directory": "/", "fs.filename": "x", "fs.raw.host_path": "2f78",
+		"fs.type": "symlink", "fs.link.target": "../y",
+		"fs.proc.name": "sh", "fs.proc.exe": "", "fs.proc.args": "", "fs.proc.cmdline": "sh", "fs.proc.cwd": "/",
+	}},
+	"a loss": {&event.Event{
+		Op: event.OpLost, Lost: event.Lost{Count: event.Known(1204), Reason: []byte("ring_full")},
+	}, map[string]any{
+		"fs.op": "lost", "fs.truncated": false, "fs.lost.count": uint64(1204), "fs.lost.reason": "ring_full",
+	}},
+}
+
+func TestEachFieldShowsItsMemberAndIsAbsentWhereThatIsNotKnown(t *testing.T) {
+	var x Extractor
+	num := uint64(0)
+	for name, c := range extractCases {
+		t.Run(name, func(t *testing.T) {
+			num++
+			got := all(t, &x, &memory{num: num, payload: event.Append(nil, c.event, 1<<16)})
+			for _, f := range fields { // nil is absent
+				if got[f.Name] != c.want[f.Name] {
+					t.Errorf("%s: got %#v, want %#v", f.Name, got[f.Name], c.want[f.Name])
+				}
+			}
+		})
+	}
+}
+
+func TestAPayloadThatCanOnlyBeReadGivesTheSameValues(t *testing.T) {
+	var x, y Extractor
+	payload := event.Append(nil, full, 1<<16)
+	want := all(t, &x, &memory{payload: payload})
+	got := all(t, &y, &stream{memory{payload: payload}})
+	for field := range want {
+		if got[field] != want[field] {
+			t.Errorf("%s: got %v, want %v", field, got[field], want[field])
+		}
+	}
+}
+
+func TestAnEventIsDecodedOnceAndNotAtAllForItsOperation(t *testing.T) {
+	var x Extractor
+	m := memory{num: 1, payload: event.Append(nil, full, 1<<16)}
+	for range 20 {
+		if err := x.Extract(&request{id: opID}, &m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.reads != 1 || x.decoded {
+		t.Errorf("fs.op: read %d times, decoded %v", m.reads, x.decoded)
+	}
+	all(t, &x, &m)
+	all(t, &x, &m)
+	if m.reads != 2 {
+		t.Errorf("read %d times: want one for the operation and one for the rest", m.reads)
+	}
+}
+
+func TestAnotherEventIsNeverAnsweredFromTheLastOne(t *testing.T) {
+	other := &event.Event{Op: event.OpLost}
+	for name, next := range map[string]memory{
+		"a later number":                        {num: 2, ts: 10},
+		"the first number of a second capture":  {num: 1, ts: 11},
+		"a smaller number and an earlier event": {num: 0, ts: 9},
+	} {
+		var x Extractor
+		all(t, &x, &memory{num: 1, ts: 10, payload: event.Append(nil, full, 1<<16)})
+		next.payload = event.Append(nil, other, 1<<16)
+		if got := all(t, &x, &next); got["fs.op"] != "lost" || got["fs.host_path"] != nil {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+func TestWhatIsNotAPayloadIsAnErrorThatNamesTheFieldAndSetsNothing(t *testing.T) {
+	whole := event.Append(nil, full, 1<<16)
+	for name, payload := range map[string][]byte{
+		"nothing":       nil,
+		"zeros":         make([]byte, 64),
+		"cut":           whole[:len(whole)-1],
+		"other JSON":    []byte(`{"v":9,"op":"rename"}`),
+		"deep nesting":  bytes.Repeat([]byte("["), 1<<16),
+		"a broken type": []byte(`{"v":1,"op":"open","inode":"x"}`),
+	} {
+		var x Extractor
+		r := request{id: fieldID(t, "fs.inode")}
+		err := x.Extract(&r, &memory{num: 5, payload: payload})
+		if err == nil || !strings.Contains(err.Error(), "fs.inode of event 5") || r.value != nil {
+			t.Errorf("%s: got %v and error %v", name, r.value, err)
+		}
+	}
+}
+
+func TestAFieldThatDoesNotExistIsAnError(t *testing.T) {
+	var x Extractor
+	if err := x.Extract(&request{id: uint64(len(fields))}, &memory{}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestAReaderThatFailsIsAnErrorForEveryField(t *testing.T) {
+	want := errors.New("gone")
+	var x Extractor
+	for i, f := range fields {
+		if err := x.Extract(&request{id: uint64(i)}, failing{err: want}); !errors.Is(err, want) {
+			t.Errorf("%s: got %v", f.Name, err)
+		}
+	}
+}
+
+type failing struct {
+	io.ReadSeeker
+	err error
+}
+
+func (f failing) EventNum() uint64         { return 1 }
+func (f failing) Timestamp() uint64        { return 1 }
+func (f failing) Reader() io.ReadSeeker    { return f }
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// sink takes values and drops them.
+type sink struct {
+	id  uint64
+	set int
+}
+
+func (s *sink) FieldID() uint64 { return s.id }
+func (s *sink) SetValue(any)    { s.set++ }
+
+// The interface value that SetValue takes is what the SDK forces on us: 16
+// bytes for a string, 8 for a number above 255.
+func TestAFieldCostsAtMostTheInterfaceValueThatTheSDKTakes(t *testing.T) {
+	free := map[string]bool{"fs.op": true, "fs.type": true, "fs.failed": true, "fs.truncated": true, "fs.user.uid": true}
+	m := memory{payload: event.Append(nil, full, 1<<16)}
+	for i, f := range fields {
+		var x Extractor
+		s := sink{id: uint64(i)}
+		n := testing.AllocsPerRun(100, func() {
+			m.num++
+			if err := x.Extract(&s, &m); err != nil {
+				t.Fatal(err)
+			}
+		})
+		want := 1.0
+		if free[f.Name] || s.set == 0 {
+			want = 0
+		}
+		if n > want {
+			t.Errorf("%s: %v allocations, want at most %v", f.Name, n, want)
+		}
+	}
+}
+
+func FuzzExtract(f *testing.F) {
+	files, _ := filepath.Glob("../event/testdata/*")
+	for _, file := range files {
+		payload, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(payload)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var x Extractor
+		for i, field := range fields {
+			r := request{id: uint64(i)}
+			if x.Extract(&r, &memory{payload: payload}) != nil {
+				continue
+			}
+			if s, ok := r.value.(string); ok && holdsControl(s) {
+				t.Errorf("%s: control character in %q", field.Name, s)
+			}
+		}
+		if line, err := x.Line(&memory{payload: payload}); err == nil && holdsControl(line) {
+			t.Errorf("control character in the line %q", line)
+		}
+	})
+}
+
+// holdsControl looks at s as a terminal does, which reads UTF-8.
+func holdsControl(s string) bool {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return true
+		}
+		s = s[n:]
+	}
+	return false
+}
+
+func BenchmarkOp(b *testing.B) { benchmark(b, "fs.op") }
+func BenchmarkOpTwentyRules(b *testing.B) {
+	benchmark(b, repeat("fs.op", 20)...)
+}
+
+func BenchmarkFiveFields(b *testing.B) {
+	benchmark(b, "fs.op", "fs.host_path", "fs.inode", "fs.proc.name", "fs.user.uid")
+}
+
+func repeat(name string, n int) []string {
+	return strings.Fields(strings.Repeat(name+" ", n))
+}
+
+func benchmark(b *testing.B, names ...string) {
+	m := memory{payload: event.Append(nil, full, 1<<16)}
+	sinks := make([]sink, len(names))
+	for i, name := range names {
+		sinks[i].id = fieldID(b, name)
+	}
+	var x Extractor
+	b.ReportAllocs()
+	for b.Loop() {
+		m.num++
+		for i := range sinks {
+			_ = x.Extract(&sinks[i], &m)
+		}
+	}
+}

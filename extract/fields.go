@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package extract
+
+import (
+	"bytes"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
+)
+
+// Fields returns every field in the order of its id: a request's FieldID is
+// the index here. The caller may keep and change the slice.
+func Fields() []Field { return slices.Clone(fields) }
+
+// opID is the id of fs.op, the one field that is answered without decoding.
+const opID = 0
+
+// fields is the table: what Falco lists, what the documentation shows and what
+// extraction runs. To add a field, add a row; its name is "fs." and the key of
+// the payload member it shows.
+//
+// A field with a twin in Falco's syscall source has the twin's name behind
+// "fs.", its type (the unsigned one where the twin is signed) and its meaning.
+// Falco finds a field by the longest declared name that the text begins with,
+// character by character, so "fs.dev" beside "fs.dev.major" is fine, but no
+// name may be the beginning of a built-in one (fs.path.name and its kind).
+var fields = []Field{
+	one("fs.op", "What happened: open, create, modify, close, attrib, rename, link, symlink, unlink, mkdir, rmdir or mknod; or lost, when events did not arrive.",
+		"create", func(x *Extractor) any { return opValues[x.op] }),
+	truth("fs.failed", "Whether the operation was refused. fs.res then says why.",
+		"false", func(e *event.Event) (bool, bool) { return e.Failed, e.Failed || len(e.Res) > 0 }),
+	text("fs.res", "The outcome: SUCCESS, or the name of the error (EACCES). Absent when it is not known.",
+		"SUCCESS", func(e *event.Event) []byte { return e.Res }),
+	text("fs.watch", "The pattern of the configuration that the file matched, the most specific one.",
+		"/etc", func(e *event.Event) []byte { return e.Watch }),
+	truth("fs.truncated", "Whether something of this event is missing because it was too long.",
+		"false", func(e *event.Event) (bool, bool) { return e.Truncated, true }),
+
+	text("fs.host_path", "The path of the file on the host, whatever name, mount or container the access came by; for a rename or link the new one. Absent when the file has no path there.",
+		"/etc/cron.d/job", func(e *event.Event) []byte { return e.File.HostPath }),
+	text("fs.directory", "The directory part of fs.host_path.",
+		"/etc/cron.d", func(e *event.Event) []byte { return directory(e.File.HostPath) }),
+	text("fs.filename", "The last component of fs.host_path.",
+		"job", func(e *event.Event) []byte { return filename(e.File.HostPath) }),
+	raw("fs.raw.host_path", "The bytes of fs.host_path in hexadecimal, for names that hold control characters or are not UTF-8.",
+		"2f6574632f63726f6e2e642f6a6f62", func(e *event.Event) []byte { return e.File.HostPath }),
+	number("fs.inode", "The inode number of the file (st_ino).",
+		"131842", func(e *event.Event) event.Uint { return nonzero(e.File.Inode) }),
+	number("fs.dev", "The device of the filesystem that holds the file, as stat(2) encodes it (st_dev).",
+		"64768", func(e *event.Event) event.Uint { return nonzero(e.File.Dev) }),
+	number("fs.dev.major", "The major number of fs.dev.",
+		"253", func(e *event.Event) event.Uint {
+			return event.Uint{V: uint64(unix.Major(e.File.Dev)), Known: e.File.Dev != 0}
+		}),
+	number("fs.dev.minor", "The minor number of fs.dev.",
+		"0", func(e *event.Event) event.Uint {
+			return event.Uint{V: uint64(unix.Minor(e.File.Dev)), Known: e.File.Dev != 0}
+		}),
+	one("fs.type", "The type of the file: file, directory, symlink, fifo, socket, char or block.",
+		"file", func(x *Extractor) any { return typeValues[x.event.File.Type] }),
+	text("fs.fstype", "The type of the filesystem that holds the file.",
+		"ext4", func(e *event.Event) []byte { return e.File.FSType }),
+	text("fs.mountpoint", "Where the mount through which fs.host_path leads is mounted on the host.",
+		"/", func(e *event.Event) []byte { return e.File.Mountpoint }),
+	truth("fs.deleted", "True when the last name of the file is gone. Absent when it is not, or not known to be.",
+		"true", func(e *event.Event) (bool, bool) { return true, e.File.Deleted }),
+	text("fs.link.target", "What a symbolic link points to, as stored in it.",
+		"../run/resolv.conf", func(e *event.Event) []byte { return e.File.LinkTarget }),
+
+	text("fs.old.host_path", "The path on the host before a rename.",
+		"/tmp/job", func(e *event.Event) []byte { return e.Old.HostPath }),
+	raw("fs.raw.old.host_path", "The bytes of fs.old.host_path in hexadecimal.",
+		"2f746d702f6a6f62", func(e *event.Event) []byte { return e.Old.HostPath }),
+
+	number("fs.proc.pid", "The id of the process that did it, on the host.",
+		"4711", func(e *event.Event) event.Uint { return nonzero(e.Proc.Pid) }),
+	number("fs.proc.ppid", "The id of its parent.",
+		"1", func(e *event.Event) event.Uint { return e.Proc.Ppid }),
+	number("fs.proc.pid.ts", "When the process started, in nanoseconds since the epoch. With fs.proc.pid it names a process for good.",
+		"1732216799000000000", func(e *event.Event) event.Uint { return nonzero(e.Proc.Start) }),
+	text("fs.proc.name", "The name of the process (comm), at most 15 bytes.",
+		"sh", func(e *event.Event) []byte { return e.Proc.Comm }),
+	built("fs.proc.exe", "The first command line argument (argv[0]): usually the name of the program, but the caller may choose it.",
+		"sh", argv0),
+	text("fs.proc.exepath", "The full path of the executable.",
+		"/usr/bin/dash", func(e *event.Event) []byte { return e.Proc.Exe }),
+	built("fs.proc.cmdline", "fs.proc.name and fs.proc.args, separated by a space.",
+		"sh -c echo x > /etc/cron.d/job", cmdline),
+	built("fs.proc.args", "The command line arguments without argv[0], separated by spaces. Empty when there are none, absent when they are not known.",
+		"-c echo x > /etc/cron.d/job", args),
+	built("fs.proc.cwd", "The current working directory, with a slash at its end.",
+		"/root/", cwd),
+
+	number("fs.user.uid", "The user id of the process, on the host.",
+		"0", func(e *event.Event) event.Uint { return e.Proc.UID }),
+	number("fs.user.loginuid", "The audit login id: who logged in, whatever su or sudo came later. Absent when it was never set.",
+		"1000", func(e *event.Event) event.Uint { return e.Proc.LoginUID }),
+	number("fs.group.gid", "The group id of the process, on the host.",
+		"0", func(e *event.Event) event.Uint { return e.Proc.GID }),
+
+	number("fs.lost.count", "How many events were lost. Absent when the kernel does not count them.",
+		"1204", func(e *event.Event) event.Uint { return e.Lost.Count }),
+	text("fs.lost.reason", "Why events were lost, in one word.",
+		"queue_full", func(e *event.Event) []byte { return e.Lost.Reason }),
+}
+
+// opValues and typeValues hold the names as the values that a request takes,
+// so that the fields that rules ask for most cost no allocation.
+var (
+	opValues = func() (v [256]any) {
+		for _, op := range event.Ops() {
+			v[op] = op.String()
+		}
+		return v
+	}()
+	typeValues = func() (v [256]any) {
+		for i := range v {
+			if name := event.Type(i).String(); name != "" {
+				v[i] = name
+			}
+		}
+		return v
+	}()
+)
+
+func directory(path []byte) []byte {
+	if i := bytes.LastIndexByte(path, '/'); i > 0 {
+		return path[:i]
+	}
+	return path[:min(len(path), 1)] // "/" of "/x"
+}
+
+func filename(path []byte) []byte { return path[bytes.LastIndexByte(path, '/')+1:] }
+
+func argv0(buf []byte, e *event.Event) ([]byte, bool) {
+	if len(e.Proc.Argv) == 0 {
+		return buf, false
+	}
+	return append(buf, e.Proc.Argv[0]...), true
+}
+
+func args(buf []byte, e *event.Event) ([]byte, bool) {
+	argv := e.Proc.Argv
+	for i, arg := range argv[min(1, len(argv)):] {
+		if i > 0 {
+			buf = append(buf, ' ')
+		}
+		buf = append(buf, arg...)
+	}
+	return buf, len(argv) > 0
+}
+
+// cmdline begins with the name, not with argv[0], as Falco's does.
+func cmdline(buf []byte, e *event.Event) ([]byte, bool) {
+	if len(e.Proc.Comm) == 0 {
+		return buf, false
+	}
+	buf = append(buf, e.Proc.Comm...)
+	if len(e.Proc.Argv) > 1 {
+		buf = append(buf, ' ')
+	}
+	return args(buf, e)
+}
+
+func cwd(buf []byte, e *event.Event) ([]byte, bool) {
+	buf = append(buf, e.Proc.Cwd...)
+	if !bytes.HasSuffix(buf, []byte{'/'}) {
+		buf = append(buf, '/')
+	}
+	return buf, len(e.Proc.Cwd) > 0
+}

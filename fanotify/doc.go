@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fanotify is the backend for kernels that refuse BPF trampolines: one
+// fanotify group with a mark on each filesystem that holds watched paths, see
+// fanotify(7).
+//
+// Events name directories by file handle. Where a directory was when an event
+// happened is found out from the stream itself: a tree of the directories met
+// so far moves forward with each rename, creation and deletion in the order of
+// events, and what is not in it is looked up in the filesystem and then taken
+// back to the event's position with what the stream says behind it. So paths
+// are those of the event's moment, also in trees that were moved meanwhile.
+//
+// What this backend cannot know is absent, and these limits are the kernel's:
+//
+//   - It merges equal events, and the operations of one process on one name,
+//     while they wait to be read. A merged event is expanded in the only order
+//     that is possible: create or link, open, modify, close, attrib, unlink;
+//     where two orders are (a hard link removed and made again) this is the one
+//     of the two that is told. Its operations have the path of the first.
+//   - A directory renamed back and forth while the events wait may have been
+//     renamed more often than is told. What happened in it meanwhile has no host
+//     path, and if it may have been outside of the watch, a lost event with the
+//     reason "merged" stands for it.
+//   - Stores through a shared mapping raise no event. A refused operation raises
+//     none either.
+//   - The actor of a close is the process that had the file open last. It wrote
+//     to it itself, or, if it did not, another did and it holds the descriptor
+//     that was handed over, or opened the file meanwhile.
+//   - Which file a rename replaced, the path as the process saw it, and sizes,
+//     owners and modes at the moment of the event are not known.
+//   - The queue is the kernel's default, sysctl fs.fanotify.max_queued_events
+//     (16,384 events). It could be unlimited, but then a flood of events on a
+//     marked filesystem would end in the out-of-memory killer, in this process
+//     or another. What did not fit is told by a lost event.
+package fanotify

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fanotify
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/mount"
+	"github.com/falco-fim/fim/watch"
+)
+
+// Options is what [Open] watches.
+type Options struct {
+	Set *watch.Set
+	Ops []event.Op // the operations wanted
+	// HostRoot is where the root of the host is mounted: "/", or "/host" in a
+	// container. Paths of events and patterns are those of the host.
+	HostRoot string
+	// Who fills in who did it. pidfd is negative when the process is gone. Nil
+	// leaves all but the pid out.
+	Who func(pid, pidfd int, p *event.Process)
+}
+
+// Group is an open fanotify group with its marks. Only Stats may be called from
+// other threads.
+type Group struct {
+	set  *watch.Set
+	ops  [256]bool
+	mask uint64
+	root string
+	who  func(pid, pidfd int, p *event.Process)
+	self int32
+
+	queue *queue
+	tree  *tree
+
+	// The mount table that paths are told by, and the one to use as soon as no
+	// event from before its change waits.
+	table, fresh *mount.Table
+	tableName    string
+	tableFd      int    // polled for changes; os.File would have the runtime poll it too
+	ownTable     string // our own mounts, when those of the table are not
+	paths        []mount.Path
+	labels       map[*mount.Mount]label
+
+	filesystems map[[fsidLen]byte]*filesystem
+	marked      []Filesystem
+	refused     []Refusal
+
+	history
+	hand   hand  // the event in hand
+	failed error // why no more events can be read
+	stats  Stats
+}
+
+// Open marks the filesystems that hold watched paths. It succeeds when at least
+// one could be marked; see [Group.Refused] for the others. Errors are
+// [ErrPrivilege], [ErrKernel] or [ErrNothing] where one of these fits.
+func Open(o Options) (*Group, error) {
+	fd, err := initGroup()
+	if err != nil {
+		return nil, err
+	}
+	g := &Group{
+		set: o.Set, mask: maskOf(o.Ops), root: path.Clean("/" + o.HostRoot), who: o.Who, self: int32(os.Getpid()),
+		queue: newQueue(fd), tree: newTree(), tableFd: -1, labels: make(map[*mount.Mount]label), filesystems: make(map[[fsidLen]byte]*filesystem), history: newHistory(),
+	}
+	if g.who == nil {
+		g.who = func(pid, _ int, p *event.Process) { *p = event.Process{Pid: uint64(max(pid, 0))} }
+	}
+	for _, op := range o.Ops {
+		g.ops[op] = true
+	}
+	if err := g.start(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return g, nil
+}
+
+// initGroup opens the group, without pidfds where the kernel has none: then
+// only the pid of a process can be told.
+func initGroup() (fd int, err error) {
+	const flags = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK | unix.FAN_REPORT_DFID_NAME_TARGET
+	for _, more := range []uint{unix.FAN_REPORT_PIDFD, 0} {
+		fd, err = unix.FanotifyInit(flags|more, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_LARGEFILE)
+		if err != unix.EINVAL {
+			break
+		}
+	}
+	if err != nil {
+		return -1, explainInit(err)
+	}
+	return fd, nil
+}
+
+// start opens the mount table and marks what it names.
+func (g *Group) start() (err error) {
+	const ours = "/proc/self/mountinfo"
+	g.tableName = ours
+	if g.root != "/" {
+		// Paths are those of the host's first process; whether a mount can be
+		// reached from here our own table says.
+		g.ownTable, g.tableName = ours, path.Join(g.root, "/proc/1/mountinfo")
+	}
+	if g.tableFd, err = unix.Open(g.tableName, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("fanotify backend: open mount table %s: %w", g.tableName, err)
+	}
+	if g.table, err = mount.Read(g.tableName); err != nil {
+		return fmt.Errorf("fanotify backend: %w", err)
+	}
+	g.markAll(g.table)
+	if len(g.marked) == 0 {
+		return nothingMarked(g.refused)
+	}
+	return nil
+}
+
+// Marked returns the filesystems that are watched.
+func (g *Group) Marked() []Filesystem { return g.marked }
+
+// Refused returns those that hold watched paths and could not be marked. Like
+// Marked it changes with the mount table.
+func (g *Group) Refused() []Refusal { return g.refused }
+
+// Close ends the group. Events that wait are dropped.
+func (g *Group) Close() error {
+	if g.queue.fd < 0 {
+		return nil
+	}
+	for w, ok := g.queue.pop(); ok; w, ok = g.queue.pop() {
+		g.queue.done(&w)
+	}
+	g.queue.rest()
+	err := unix.Close(g.queue.fd)
+	g.queue.fd = -1
+	if g.tableFd >= 0 {
+		err = errors.Join(err, unix.Close(g.tableFd))
+	}
+	return err
+}
+
+// wait returns when there are events to read or the mount table has changed.
+func (g *Group) wait(deadline time.Time) error {
+	for {
+		left := unix.NsecToTimespec(max(0, int64(time.Until(deadline))))
+		fds := []unix.PollFd{
+			{Fd: int32(g.queue.fd), Events: unix.POLLIN},
+			{Fd: int32(g.tableFd), Events: unix.POLLPRI},
+		}
+		n, err := unix.Ppoll(fds, &left, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("fanotify backend: wait for events: %w", err)
+		case n == 0:
+			return os.ErrDeadlineExceeded
+		}
+		if fds[1].Revents != 0 {
+			g.remount()
+		}
+		return nil
+	}
+}
+
+// remount marks what a changed mount table names. Paths are told by the new
+// table when all events that happened under the old one are done.
+func (g *Group) remount() {
+	t, err := mount.Read(g.tableName)
+	if err != nil {
+		g.stats.add(tableErrors, 1)
+		return
+	}
+	g.stats.add(tableReads, 1)
+	g.markAll(t)
+	g.fresh = t
+}
+
+// rest is called when no event waits.
+func (g *Group) rest() {
+	g.queue.rest()
+	g.tree.rest()
+	if g.fresh != nil {
+		g.table, g.fresh = g.fresh, nil
+		clear(g.labels)
+		g.tree.forget(func(_ string, n *node) bool { return n.kind != placed })
+	}
+}

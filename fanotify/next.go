@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fanotify
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/mount"
+)
+
+// Reasons of lost events.
+var (
+	reasonQueue     = []byte("queue_full")
+	reasonMalformed = []byte("malformed")
+	// reasonMerged is that of events which may have been of a watched file,
+	// and cannot be told for certain; see the package comment.
+	reasonMerged = []byte("merged")
+)
+
+// hand is the event in hand, whose operations are handed out one by one.
+type hand struct {
+	waiting
+	busy     bool // an event is in hand
+	ops      []event.Op
+	next     int // of ops
+	at, from side
+	id       identity
+	who      event.Process
+	asked    bool   // who was filled in
+	lost     []byte // why events were lost, to be told first
+	merged   uint64 // round for which that was told
+}
+
+// impatience is how many events are passed over before the deadline is looked
+// at, while there are more.
+const impatience = 256
+
+// Next fills e with the next event; its slices are valid until the next call. It
+// returns [os.ErrDeadlineExceeded] when nothing came until the deadline and
+// [os.ErrClosed] after Close.
+func (g *Group) Next(e *event.Event, deadline time.Time) error {
+	for passed := 1; ; passed++ {
+		if g.queue.fd < 0 {
+			return os.ErrClosed
+		}
+		if g.failed != nil {
+			return g.failed
+		}
+		if g.handOut(e) {
+			g.stats.add(emitted, 1)
+			return nil
+		}
+		if g.take() {
+			if passed%impatience == 0 && time.Now().After(deadline) {
+				return os.ErrDeadlineExceeded
+			}
+			continue
+		}
+		g.rest()
+		if err := g.wait(deadline); err != nil {
+			return err
+		}
+		g.drain()
+	}
+}
+
+// handOut fills e with the next operation of the event in hand.
+func (g *Group) handOut(e *event.Event) bool {
+	h := &g.hand
+	if h.lost != nil {
+		*e = event.Event{Op: event.OpLost, Boot: bootTime(), Lost: event.Lost{Reason: h.lost}}
+		h.lost = nil
+		return true
+	}
+	if h.next < len(h.ops) {
+		h.next++
+		g.fill(e, h.ops[h.next-1])
+		return true
+	}
+	if h.busy {
+		g.queue.done(&h.waiting)
+		h.busy = false
+	}
+	return false
+}
+
+// take takes the next waiting event in hand, if there is one.
+func (g *Group) take() bool {
+	w, ok := g.queue.pop()
+	if !ok {
+		return false
+	}
+	g.stats.add(seen, 1)
+	h := &g.hand
+	h.waiting, h.busy, h.ops, h.next = w, true, h.ops[:0], 0
+	h.id.asked, h.asked = false, false
+	switch {
+	case w.mask&unix.FAN_Q_OVERFLOW != 0:
+		g.overflowed()
+	case w.pid == g.self:
+		g.stats.add(own, 1)
+	case len(w.dir) > 0:
+		g.judge(&h.record)
+	}
+	g.follow(&h.waiting)
+	return true
+}
+
+// overflowed drops what is known of the directories, since renames may be among
+// the events that were lost.
+func (g *Group) overflowed() {
+	g.stats.add(overflows, 1)
+	g.tree = newTree()
+	g.hand.lost = reasonQueue
+}
+
+// judge decides whether the event in hand is of a watched file, and expands it.
+func (g *Group) judge(r *record) {
+	h := &g.hand
+	h.from.reset()
+	if r.mask&unix.FAN_RENAME != 0 {
+		g.locate(r.dir, r.name, &h.from)
+		g.locate(r.newDir, r.newName, &h.at)
+	} else if dir, name, ok := g.published(r); ok {
+		g.locate(dir, name, &h.at)
+	} else {
+		h.at.reset()
+	}
+	watched := h.at.watch != nil || h.from.watch != nil
+	h.ops = g.expand(h.ops, r, watched)
+	switch {
+	case watched:
+	case h.at.doubt || h.from.doubt:
+		g.doubt(r)
+	case h.at.lost || h.from.lost:
+		g.stats.add(unresolved, 1)
+	default:
+		g.stats.add(ignored, 1)
+	}
+}
+
+// doubt tells, once in a round, that events of watched files may be among those
+// that cannot be placed.
+func (g *Group) doubt(r *record) {
+	if g.hand.merged != g.hand.round && g.concerns(r.mask) {
+		g.hand.merged = g.hand.round
+		g.hand.lost = reasonMerged
+	}
+}
+
+// concerns says whether a wanted operation may be among those of the mask.
+func (g *Group) concerns(mask uint64) bool {
+	for op, bits := range bitsOf {
+		if g.ops[op] && mask&bits != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// bitsOf are the bits of an event that may stand for an operation.
+var bitsOf = map[event.Op]uint64{
+	event.OpOpen: unix.FAN_OPEN, event.OpModify: unix.FAN_MODIFY, event.OpClose: unix.FAN_CLOSE_WRITE,
+	event.OpAttrib: unix.FAN_ATTRIB, event.OpRename: unix.FAN_RENAME,
+	event.OpCreate: unix.FAN_CREATE, event.OpLink: unix.FAN_CREATE, event.OpSymlink: unix.FAN_CREATE,
+	event.OpMkdir: unix.FAN_CREATE, event.OpMknod: unix.FAN_CREATE,
+	event.OpUnlink: unix.FAN_DELETE, event.OpRmdir: unix.FAN_DELETE,
+}
+
+// fill fills e with one operation of the event in hand.
+func (g *Group) fill(e *event.Event, op event.Op) {
+	h := &g.hand
+	*e = event.Event{Op: op, Boot: h.boot, Res: event.SuccessBytes, Watch: h.at.watch}
+	if e.Watch == nil {
+		e.Watch = h.from.watch
+	}
+	g.fillFile(e)
+	if !h.asked {
+		g.who(int(h.pid), g.queue.pidfd(h.pid), &h.who)
+		h.asked = true
+	}
+	e.Proc = h.who
+}
+
+func (g *Group) fillFile(e *event.Event) {
+	h := &g.hand
+	id := g.identify(&h.record)
+	e.File.HostPath, e.Old.HostPath = h.at.host, h.from.host
+	e.File.Inode, e.File.Dev, e.File.Type = id.inode, id.dev, id.kind
+	if e.Op == event.OpSymlink {
+		e.File.LinkTarget = id.target
+	}
+	e.File.Deleted = g.deleted(e.Op, id)
+	m := h.at.mount
+	if m == nil {
+		m = h.from.mount
+	}
+	if m != nil {
+		l := g.label(m)
+		e.File.FSType, e.File.Mountpoint = l.fstype, l.point
+	}
+}
+
+// deleted says whether the object had no name any more, as far as that is
+// known: after its last unlink, or in an event that came later.
+func (g *Group) deleted(op event.Op, id *identity) bool {
+	switch op {
+	case event.OpRmdir:
+		return true
+	case event.OpUnlink:
+		return id.deleted
+	}
+	return g.hand.mask&unix.FAN_DELETE == 0 && g.gone.has(subject(&g.hand.record))
+}
+
+// label is what events tell of a mount, as bytes.
+type label struct{ fstype, point []byte }
+
+func (g *Group) label(m *mount.Mount) label {
+	l, ok := g.labels[m]
+	if !ok {
+		l = label{[]byte(m.FSType), []byte(m.Point)}
+		g.labels[m] = l
+	}
+	return l
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/test/host"
+)
+
+// rule returns the rule of that name, or none.
+func (f *file) rule(name string) entry {
+	for _, r := range f.rules() {
+		if r.Rule == name {
+			return r
+		}
+	}
+	return entry{}
+}
+
+// write puts data into a file of the test and returns its path.
+func write(t testing.TB, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// sentinel marks the end of an action in the stream of events, which keeps the
+// kernel's order: all that the action caused comes before it.
+var sentinel = host.Rule{
+	Name:      "sentinel",
+	Condition: `fs.op = mkdir and fs.filename startswith "sentinel-"`,
+	Output:    "%fs.filename",
+}
+
+// guard is the plugin at work in a scratch system, with all rules.
+type guard struct {
+	*scratch
+	live *host.Live
+	n    int // sentinels so far
+}
+
+// startGuard starts it with the configuration that is shipped.
+func startGuard(t testing.TB) *guard {
+	t.Helper()
+	s := newScratch(t)
+	init, _ := sample(t)
+	rules := append([]host.Rule{sentinel}, load(t).expanded()...)
+	return &guard{scratch: s, live: host.Start(t, host.Options{Rules: rules, Init: init, In: s.in()})}
+}
+
+// alerts runs a command and returns the alerts that it caused.
+func (g *guard) alerts(t testing.TB, command string) []host.Line {
+	t.Helper()
+	g.sh(t, command)
+	return g.since(t)
+}
+
+// since returns the alerts that came since it was last called.
+func (g *guard) since(t testing.TB) []host.Line {
+	t.Helper()
+	g.n++
+	name := fmt.Sprintf("sentinel-%d", g.n)
+	g.sh(t, "mkdir /etc/"+name)
+	var alerts []host.Line
+	for {
+		line := g.live.Next(t)
+		if line.Rule != sentinel.Name {
+			alerts = append(alerts, line)
+		} else if line.Text == name {
+			return alerts
+		}
+	}
+}
+
+// TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike runs real commands, each
+// of which must raise one alert of all rules together: that of its own.
+func TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike(t *testing.T) {
+	g := startGuard(t)
+	f := load(t)
+	for _, a := range attacks {
+		t.Run(a.rule, func(t *testing.T) {
+			if f.rule(a.rule).Rule == "" {
+				t.Fatal("no such rule")
+			}
+			for _, command := range a.attack {
+				if got := g.alerts(t, command); len(got) != 1 || got[0].Rule != a.rule || got[0].Source != "fs" {
+					t.Errorf("attack: %s\n%s", command, texts(got))
+				}
+			}
+			for _, command := range a.lookAlike {
+				if got := g.alerts(t, command); len(got) != 0 {
+					t.Errorf("look-alike: %s\n%s", command, texts(got))
+				}
+			}
+			for _, by := range a.trusted {
+				release := g.as(t, by[0], by[1])
+				if got := g.since(t); len(got) != 0 {
+					t.Errorf("by %s: %s\n%s", by[0], by[1], texts(got))
+				}
+				release()
+			}
+		})
+	}
+}
+
+func texts(alerts []host.Line) string {
+	list := []string{fmt.Sprintf("%d alerts", len(alerts))}
+	for _, a := range alerts {
+		list = append(list, a.Rule+": "+a.Text)
+	}
+	return strings.Join(list, "\n\t")
+}
+
+func TestEveryRuleHasAnAttackAndALookAlike(t *testing.T) {
+	tested := map[string]bool{lostRule: true}
+	for _, a := range attacks {
+		if len(a.attack) > 0 && len(a.lookAlike) > 0 {
+			tested[a.rule] = true
+		}
+	}
+	for _, r := range load(t).rules() {
+		if !tested[r.Rule] {
+			t.Errorf("%s: no attack or no look-alike", r.Rule)
+		}
+	}
+}
+
+const lostRule = "File Events Lost"
+
+func TestLostEventsAlert(t *testing.T) {
+	lines := append(event.AppendText(nil, &event.Event{
+		Op: event.OpLost, Lost: event.Lost{Count: event.Known(7), Reason: []byte("queue_full")},
+	}), '\n')
+	lines = append(event.AppendText(lines, &event.Event{Op: event.OpMkdir}), '\n')
+	got, err := host.Replay(t, host.Options{Rules: load(t).expanded(), Open: "file://" + write(t, lines)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || got[0].Rule != lostRule || got[0].Text != "File events lost | count=7 reason=queue_full" {
+		t.Error(texts(got))
+	}
+}
+
+// TestAFloodThatOverflowsTheKernelsQueueAlerts stops the host, as a machine
+// under load would, for longer than the queue lasts.
+func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {
+	g := startGuard(t)
+	g.live.Pause()
+	g.sh(t, "mkdir /etc/flood && cd /etc/flood && seq 20000 | xargs -n 1000 mkdir")
+	g.live.Resume()
+	for _, a := range g.alerts(t, "true") {
+		if a.Rule == lostRule {
+			return
+		}
+		t.Errorf("%s: %s", a.Rule, a.Text)
+	}
+	t.Error("20,000 events came while nobody read, and no loss was told")
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+// attack is a row of the table of attacks: commands for the shell of a scratch
+// system. They run in this order, so a later one meets what an earlier one left.
+type attack struct {
+	rule string
+	// attack are commands that raise one alert each, that of the rule.
+	attack []string
+	// lookAlike are commands that come close and raise none.
+	lookAlike []string
+	// trusted are programs of the rule's lists with what they do, in Perl, without
+	// an alert. put writes a file.
+	trusted [][2]string
+}
+
+var attacks = []attack{{
+	rule: "Falco Tampered With",
+	attack: []string{
+		"echo 'rules_files: []' >>/etc/falco/falco.yaml",
+		"cp /tmp/evil /usr/share/falco/plugins/libfim.so",
+		"mv /etc/falco/falco.yaml /etc/falco/falco.yaml~",
+		"mv /etc/falco/falco.yaml~ /tmp/",
+		"rm /etc/falco/rules.d/fim_rules.yaml",
+		"ln -s /dev/null /etc/falco/rules.d/fim_rules.yaml",
+	},
+	lookAlike: []string{
+		"cat /usr/share/falco/plugins/libfim.so >/dev/null",
+		"echo x >/etc/falco.yaml",
+		"mkdir /etc/falco/config.d",
+	},
+	trusted: [][2]string{{"/usr/bin/falcoctl", `put "/etc/falco/rules.d/new.yaml"`}},
+}, {
+	rule: "Dynamic Linker Configuration Changed",
+	attack: []string{
+		"echo /tmp/evil.so >/etc/ld.so.preload",
+		"echo /tmp/evil2.so >/etc/ld.so.preload", // which stands there by now
+		"mv /tmp/evil /etc/ld.so.preload && cp /etc/ld.so.preload /tmp/evil",
+		"cp /tmp/evil /etc/ld.so.conf.d/evil.conf",
+		"ln -s /tmp/evil /etc/ld.so.conf.d/link.conf",
+	},
+	lookAlike: []string{
+		"echo x >/etc/ld.so.cache",
+		"echo x >/etc/ld.so.preloaded",
+		"cat /etc/ld.so.preload >/dev/null",
+		"rm /etc/ld.so.preload",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/ld.so.conf.d/pkg.conf"`}},
+}, {
+	rule: "PAM Configuration or Module Changed",
+	attack: []string{
+		"sed -i '1i auth sufficient pam_permit.so' /etc/pam.d/sshd",
+		"cp /tmp/evil /usr/lib/riscv64-linux-gnu/security/pam_unix.so",
+		"install -m 644 /tmp/evil /etc/pam.d/sshd",
+		"dd if=/tmp/evil of=/etc/pam.d/login bs=1 2>/dev/null", // many writes
+	},
+	lookAlike: []string{
+		"cat /etc/pam.d/sshd >/dev/null",
+		"echo x >/etc/pam.d.txt",
+		"echo x >/usr/lib/riscv64-linux-gnu/pam_unix.so",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/pam.d/pkg"`}},
+}, {
+	rule: "Account File Changed",
+	attack: []string{
+		"echo 'evil::0:0::/:/bin/sh' >>/etc/passwd",
+		"sed -i s/second/evil/ /etc/shadow",
+		"perl -i -pe 's/second/evil/' /etc/group",
+		"echo evil >/etc/shadow+ && mv /etc/shadow+ /etc/shadow", // as passwd(1) does
+		"ln -sf /tmp/evil /etc/gshadow",
+	},
+	lookAlike: []string{
+		"cat /etc/passwd /etc/shadow >/dev/null",
+		"cp /etc/passwd /etc/passwd-",
+		"echo x >/tmp/passwd",
+		": >>/etc/passwd", // opened for writing, not written
+	},
+}, {
+	rule: "Privilege Configuration Changed",
+	attack: []string{
+		"echo 'evil ALL=NOPASSWD: ALL' >/etc/sudoers.d/evil",
+		"sed -i 's/second/evil ALL=(ALL) ALL/' /etc/sudoers",
+		"mv /tmp/evil /etc/sudoers.d/moved && cp /etc/sudoers.d/moved /tmp/evil",
+	},
+	lookAlike: []string{
+		"cat /etc/sudoers >/dev/null",
+		"echo x >/etc/sudoers.d/.evil.swp", // sudo passes over names with a dot
+		"rm /etc/sudoers.d/evil",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/sudoers.d/pkg"`}},
+}, {
+	rule: "SSH Keys or Configuration Changed",
+	attack: []string{
+		"echo ssh-ed25519 AAAA evil >>/root/.ssh/authorized_keys",
+		"cp /tmp/evil /home/user/.ssh/authorized_keys",
+		"mkdir -p /home/new/.ssh && echo x >/home/new/.ssh/authorized_keys",
+		"sed -i 's/second/PermitRootLogin yes/' /etc/ssh/sshd_config",
+		"mv /home/new/.ssh /home/new/off && mv /home/new/off /home/new/.ssh",
+	},
+	lookAlike: []string{
+		"echo host ssh-ed25519 AAAA >>/root/.ssh/known_hosts",
+		"echo x >/root/.ssh/known_hosts.abc && mv /root/.ssh/known_hosts.abc /root/.ssh/known_hosts",
+		"cat /root/.ssh/authorized_keys >/dev/null",
+		"echo x >/home/user/authorized_keys",
+	},
+}, {
+	rule: "Scheduled Job Changed",
+	attack: []string{
+		"echo '* * * * * root /tmp/evil' >/etc/cron.d/evil",
+		"mv /tmp/evil /etc/cron.d/moved && cp /etc/cron.d/moved /tmp/evil",
+		"ln /tmp/evil /etc/cron.d/linked && rm /tmp/evil && echo evil >/tmp/evil",
+		"sed -i s/second/evil/ /etc/cron.d/job",
+		"echo evil >/var/spool/cron/crontabs/tmp.abc && mv /var/spool/cron/crontabs/tmp.abc /var/spool/cron/crontabs/root",
+		// Written under the name of an editor's file, then under a passing one.
+		"echo evil >/etc/cron.d/.#x~ && mv /etc/cron.d/.#x~ /etc/cron.d/x1",
+		"echo evil >/etc/cron.d/.a.swp && mv /etc/cron.d/.a.swp /etc/cron.d/x2",
+		"echo evil >/tmp/sedabcdef && mv /tmp/sedabcdef /etc/cron.d/x3",
+		// A directory with a job in it, moved in.
+		"mkdir /tmp/cron.weekly && echo evil >/tmp/cron.weekly/evil && mv /tmp/cron.weekly /etc/",
+	},
+	lookAlike: []string{
+		"cat /etc/crontab >/dev/null",
+		"rm /etc/cron.d/evil",
+		"touch /etc/cron.d/empty",
+		"echo x >/etc/cron.deny",
+		"mkdir /etc/cron.hourly",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/cron.d/pkg.dpkg-new"; rename "/etc/cron.d/pkg.dpkg-new", "/etc/cron.d/pkg"`}},
+}, {
+	rule: "Service or Start-up Hook Changed",
+	attack: []string{
+		"cp /tmp/evil /etc/systemd/system/evil.service",
+		"mkdir -p /etc/systemd/system/multi-user.target.wants && ln -s ../evil.service /etc/systemd/system/multi-user.target.wants/",
+		"mkdir -p /home/user/.config/systemd/user && echo evil >/home/user/.config/systemd/user/evil.timer",
+		"echo /tmp/evil >/etc/rc.local",
+	},
+	lookAlike: []string{
+		"mkdir /etc/systemd/system/ssh.service.d",
+		"cat /etc/systemd/system/evil.service >/dev/null",
+		"echo x >/home/user/.config/other",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/usr/lib/systemd/system/pkg.service"`}},
+}, {
+	rule: "Shell Start File Changed",
+	attack: []string{
+		"echo /tmp/evil >>/root/.bashrc",
+		"cp /tmp/evil /etc/profile.d/evil.sh",
+		"echo /tmp/evil >/home/user/.zshenv",
+		"sed -i '1i /tmp/evil' /etc/profile",
+	},
+	lookAlike: []string{
+		"echo ls >>/root/.bash_history",
+		"echo x >/root/.bashrc.bak",
+		"cat /root/.bashrc >/dev/null",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/profile.d/pkg.sh"`}},
+}, {
+	rule: "Kernel Module or Its Configuration Changed",
+	attack: []string{
+		"cp /tmp/evil /usr/lib/modules/6/evil.ko",
+		"echo 'install usb-storage /tmp/evil' >/etc/modprobe.d/evil.conf",
+		"mkdir /etc/modules-load.d && echo evil >/etc/modules-load.d/evil.conf",
+	},
+	lookAlike: []string{
+		"cat /usr/lib/modules/6/evil.ko >/dev/null",
+		"echo x >/etc/modules.bak",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/usr/lib/modules/6/good.ko"`}},
+}, {
+	rule: "System Program Changed",
+	attack: []string{
+		"cp /tmp/evil /usr/local/bin/tool",
+		"mv /tmp/evil /usr/bin/evil && cp /usr/bin/evil /tmp/evil",
+		"ln -s /tmp/evil /usr/local/bin/link",
+		"ln -sf /tmp/evil /usr/local/bin/link", // a passing link, renamed over
+		"sed -i s/first/evil/ /usr/local/bin/tool",
+	},
+	lookAlike: []string{
+		"cat /usr/local/bin/tool >/dev/null",
+		"ls /usr/bin >/dev/null",
+		"mkdir -p /opt/bin && echo x >/opt/bin/tool",
+		"echo x >/usr/bin2",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/usr/bin/pkg.dpkg-new"; rename "/usr/bin/pkg.dpkg-new", "/usr/bin/pkg"`}},
+}, {
+	rule: "Trust Store Changed",
+	attack: []string{
+		"cp /tmp/evil /usr/local/share/ca-certificates/evil.crt",
+		"echo evil >/etc/apt/keyrings/evil.gpg",
+	},
+	lookAlike: []string{
+		"cat /usr/local/share/ca-certificates/evil.crt >/dev/null",
+		"mkdir -p /etc/ssl && echo x >/etc/ssl/x.crt",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/apt/keyrings/pkg.gpg"`}},
+}, {
+	rule: "Log Removed",
+	attack: []string{
+		"rm /var/log/auth.log.1",
+		"sed -i /second/d /var/log/auth.log",
+		"mv /var/log/auth.log /tmp/",
+		"rm /var/log/wtmp",
+	},
+	lookAlike: []string{
+		"rm /var/log/app.log",
+		"cat /var/log/audit/* 2>/dev/null || true",
+		"touch /var/log/auth.log",
+	},
+	trusted: [][2]string{{"/usr/sbin/logrotate", `rename "/var/log/auth.log", "/var/log/auth.log.1"`}},
+}, {
+	rule: "Log Written by Another Program",
+	attack: []string{
+		"echo false >>/var/log/auth.log",
+		": >/var/log/auth.log",
+		"truncate -s 1 /var/log/auth.log",
+		"echo x >/var/log/audit/audit.log",
+	},
+	lookAlike: []string{
+		"echo x >>/var/log/app.log",
+		"echo x >>/var/log/wtmp",
+		"tail /var/log/auth.log >/dev/null",
+	},
+	trusted: [][2]string{{"/usr/sbin/rsyslogd", `put "/var/log/auth.log"`}},
+}, {
+	rule: "Attributes of a Sensitive File Changed",
+	attack: []string{
+		"chmod u+s /usr/local/bin/tool",
+		"chmod 666 /etc/shadow",
+		"chown 65534 /etc/sudoers",
+		"touch -d 2001-01-01 /usr/bin/cat",
+		"chmod 777 /root/.ssh",
+	},
+	lookAlike: []string{
+		"chmod 600 /etc/hosts",
+		"chmod 4755 /tmp/evil",
+		"touch /root/.bashrc",
+		"stat /etc/shadow >/dev/null",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `chmod 0711, "/usr/local/bin/tool"`}},
+}, {
+	rule: "Hard Link Made in a Sensitive Directory",
+	attack: []string{
+		"ln /etc/hosts /etc/x",
+		"ln /tmp/evil /etc/app/linked",
+		"ln /etc/hosts /etc/x.lock",
+	},
+	lookAlike: []string{
+		"ln -s /etc/shadow /etc/symbolic",
+		"cp /etc/hosts /etc/copy",
+		"ln /tmp/evil /tmp/linked",
+	},
+	trusted: [][2]string{{"/usr/sbin/useradd", `link "/etc/passwd", "/etc/passwd.lock"`}},
+}}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/fanotify"
+	"github.com/falco-fim/fim/process"
+)
+
+// fanotifyBackend adds to a group what a person must be told: which filesystems
+// are not watched, at start and when mounts come and go.
+type fanotifyBackend struct {
+	*fanotify.Group
+	logf func(format string, args ...any)
+	told map[string]bool // refusals, as text
+}
+
+// openFanotify opens the backend for kernels that refuse BPF trampolines.
+func openFanotify(s setup) (Backend, error) {
+	who, known := process.New("/proc").Fill, countsAsHost(s.root)
+	if !known {
+		who = nobody
+	}
+	g, err := fanotify.Open(fanotify.Options{Set: s.set, Ops: s.ops, HostRoot: s.root, Who: who})
+	if err != nil {
+		return nil, err
+	}
+	b := &fanotifyBackend{Group: g, logf: s.logf}
+	b.tellRefused()
+	if !known {
+		s.logf("fanotify: this process has a pid namespace of its own, so it cannot be known who does what on the host: run it in the host's (hostPID: true, docker run --pid=host)")
+	}
+	return b, nil
+}
+
+// countsAsHost says whether processes have the numbers here that they have on
+// the host whose root is mounted at root: if so, the procfs there knows us by
+// our own number. The kernel numbers events as our pid namespace does.
+func countsAsHost(root string) bool {
+	self, err := os.Readlink(filepath.Join(root, "proc/self"))
+	return err == nil && self == strconv.Itoa(os.Getpid())
+}
+
+// nobody leaves out who did it: a number of another pid namespace would name
+// the wrong process of the host.
+func nobody(_, _ int, p *event.Process) { *p = event.Process{} }
+
+// Next is the group's, and looks at the refusals whenever nothing happens.
+func (b *fanotifyBackend) Next(e *event.Event, deadline time.Time) error {
+	err := b.Group.Next(e, deadline)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		b.tellRefused()
+	}
+	return err
+}
+
+// tellRefused warns of each refusal once for as long as it lasts.
+func (b *fanotifyBackend) tellRefused() {
+	now := make(map[string]bool, len(b.told))
+	for _, r := range b.Refused() {
+		text := r.Error()
+		if now[text] = true; !b.told[text] {
+			b.logf("fanotify: %s", text)
+		}
+	}
+	b.told = now
+}
+
+// Watches names the filesystems with marks.
+func (b *fanotifyBackend) Watches() []string {
+	var list []string
+	for _, f := range b.Marked() {
+		list = append(list, fmt.Sprintf("%s (%s, device %d:%d)", f.Mountpoint, f.FSType, unix.Major(f.Dev), unix.Minor(f.Dev)))
+	}
+	return list
+}
+
+// Stats turns the group's counters into those of a stream.
+func (b *fanotifyBackend) Stats() []Counter {
+	var rows []Counter
+	for _, c := range b.Group.Stats() {
+		rows = append(rows, Counter(c))
+	}
+	return rows
+}

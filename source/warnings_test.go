@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/falco-fim/fim/watch"
+)
+
+func warnings(t *testing.T, include, exclude []string) string {
+	t.Helper()
+	c, buf := quiet(Exit)
+	set, err := watch.Compile(watch.Options{Include: patterns(include), Exclude: patterns(exclude)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.warn(set)
+	return buf.String()
+}
+
+func TestAWatchOfLogsIsWarnedOfUnlessTheyAreExcluded(t *testing.T) {
+	for name, row := range map[string]struct {
+		include, exclude []string
+		warns            bool
+	}{
+		"the directory above": {[]string{"/var"}, nil, true},
+		"the directory":       {[]string{"/var/log"}, nil, true},
+		"its children":        {[]string{"/var/log/*"}, nil, true},
+		"excluded":            {[]string{"/var"}, []string{"/var/log", "/var/lib/docker"}, false},
+		"something else":      {[]string{"/etc"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := warnings(t, row.include, row.exclude); strings.Contains(got, "/var/log") != row.warns {
+				t.Errorf("warned %q", got)
+			}
+		})
+	}
+}
+
+func TestAWatchOfAFileThatThisProcessWritesIsWarnedOf(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := os.Create(filepath.Join(dir, "out.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := warnings(t, []string{dir}, nil); strings.Count(got, written.Name()) != 1 {
+		t.Errorf("warned %q", got)
+	}
+	written.Close()
+	read, err := os.Open(written.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	if got := warnings(t, []string{dir}, nil); got != "" {
+		t.Errorf("a file that is only read: warned %q", got)
+	}
+}
