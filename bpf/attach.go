@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// attachments keep every link referenced: one that is collected detaches
+// without a word.
+type attachments []link.Link
+
+// attach hangs every planned program on its function. A hook that operations
+// need is an error, others are reported in their row.
+func attach(o *objects, all []*planned) (attachments, error) {
+	exit, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exit", Program: o.program("process_exit")})
+	if err != nil {
+		return nil, fmt.Errorf("attach to tracepoint sched_process_exit: %w", err)
+	}
+	links := attachments{exit}
+	for _, p := range all {
+		if p.Why != "" {
+			continue
+		}
+		for _, name := range p.programs(p.flavour) {
+			l, err := attachOne(p, name, o.program(name))
+			if err != nil {
+				p.Why = err.Error()
+				if len(p.needed) > 0 {
+					return nil, errors.Join(fmt.Errorf("%s needs kernel function %s: attach %s: %w", opNames(p.needed), p.function, name, err), links.close())
+				}
+				break
+			}
+			links = append(links, l)
+		}
+		p.Attached = p.Why == ""
+	}
+	return links, nil
+}
+
+// maxActive is how many calls of one function may wait for their return at
+// once; what passes it is skipped and counted as missed.
+const maxActive = 4096
+
+func attachOne(p *planned, name string, program *ebpf.Program) (link.Link, error) {
+	switch {
+	case p.flavour == lsmFlavour:
+		return link.AttachLSM(link.LSMOptions{Program: program})
+	case p.flavour == fentryFlavour:
+		return link.AttachTracing(link.TracingOptions{Program: program})
+	case name == "kprobe_"+p.function:
+		return link.Kprobe(p.function, program, nil)
+	default:
+		return link.Kretprobe(p.function, program, &link.KprobeOptions{RetprobeMaxActive: maxActive})
+	}
+}
+
+// close detaches all at once: each alone waits for a grace period of the
+// kernel.
+func (a attachments) close() error {
+	errs := make([]error, len(a))
+	var wg sync.WaitGroup
+	for i, l := range a {
+		wg.Go(func() { errs[i] = l.Close() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

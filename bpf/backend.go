@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/watch"
+)
+
+// Place is one host path by which a file is visible.
+type Place struct {
+	Host, Mountpoint, FSType []byte
+}
+
+// Options is what [Open] needs.
+type Options struct {
+	Set *watch.Set
+	Ops []event.Op // operations wanted
+	// HostRoot is where the host's root is mounted, "/" if it is not elsewhere.
+	HostRoot string
+	// RingKiB is the size of the ring buffer, rounded up to a power of two;
+	// zero is DefaultRingKiB.
+	RingKiB int
+	// Mounts are the host's, in table order.
+	Mounts []Mount
+	// Place appends to dst every host path by which (device as st_dev, path
+	// inside the filesystem) is visible now. The paths are valid until the next
+	// call.
+	Place func(dst []Place, dev uint64, inFS []byte) []Place
+	// Who completes p, which holds what the kernel side knows, from elsewhere;
+	// started is the process's start in nanoseconds since boot, which tells
+	// whether a process of that pid is the same one. Nil: nothing is added.
+	Who func(pid int, started uint64, p *event.Process)
+
+	flavours traits // for tests: instead of the kernel's own
+	force    bool
+}
+
+// DefaultRingKiB is the size of the ring buffer if none is configured.
+const DefaultRingKiB = 4096
+
+// Backend delivers the events of the programs.
+type Backend struct {
+	o       Options
+	wanted  [256]bool // by operation
+	hooks   []*planned
+	objects *objects
+	links   attachments
+	seeder  *seeder
+	reader  *ringbuf.Reader
+	record  ringbuf.Record
+	losses  losses
+	paths   paths
+
+	mu     sync.Mutex // guards what Stats and Close may touch at once
+	closed bool
+	last   []Counter
+}
+
+// Open loads and attaches the programs. Where the kernel refuses, the error
+// names the program, the errno and what to do.
+func Open(o Options) (*Backend, error) {
+	kernel, err := kernelTypes()
+	if err != nil {
+		return nil, err
+	}
+	t := o.flavours
+	if !o.force {
+		t = readTraits()
+	}
+	all, err := plan(kernel, t, o.Ops, rowsFor(o.Mounts))
+	if err != nil {
+		return nil, fmt.Errorf("this kernel lacks what fim attaches to: %w; backend fanotify works without it", err)
+	}
+	b := &Backend{o: o, hooks: all}
+	for _, op := range o.Ops {
+		b.wanted[op] = true
+	}
+	if err := b.start(); err != nil {
+		return nil, errors.Join(err, b.release())
+	}
+	return b, nil
+}
+
+// rowsFor is the attach table with what the mounted filesystems need.
+func rowsFor([]Mount) []hook { return hooks }
+
+// start brings the kernel side up, in the order in which nothing is missed:
+// tables, programs, seeds. Only then are events true.
+func (b *Backend) start() error {
+	dfa, err := b.o.Set.DFA(watch.FirstNumber)
+	if err != nil {
+		return err
+	}
+	if b.o.RingKiB == 0 {
+		b.o.RingKiB = DefaultRingKiB
+	}
+	s := sizesFor(dfa, b.o.RingKiB)
+	if b.objects, err = load(b.hooks, s, b.o.Ops); err != nil {
+		return err
+	}
+	if err := ship(b.objects, dfa, dfa.First()); err != nil {
+		return err
+	}
+	for slot := range s.slots {
+		if err := b.objects.table("idle").Put(nil, slot); err != nil {
+			return fmt.Errorf("fill the pool of scratch memory: %w", err)
+		}
+	}
+	if err := run(b.objects, armOwn, 0); err != nil {
+		return err
+	}
+	if b.reader, err = ringbuf.NewReader(b.objects.table("ring")); err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	if b.links, err = attach(b.objects, b.hooks); err != nil {
+		return err
+	}
+	b.seeder = &seeder{
+		objects: b.objects, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
+		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
+	}
+	return b.seeder.refresh(b.o.Mounts)
+}
+
+// Refresh takes the host's mounts as they are now. It is to be called after
+// every change of the mount table, by the thread that calls Next.
+func (b *Backend) Refresh(mounts []Mount) error { return b.seeder.refresh(mounts) }
+
+// Next fills e with the next event; its slices are valid until the next call.
+// It returns [os.ErrDeadlineExceeded] when none came until the deadline and
+// [os.ErrClosed] after Close. It is never called concurrently.
+func (b *Backend) Next(e *event.Event, deadline time.Time) error {
+	for {
+		if b.losses.next(b.objects, e) {
+			return nil
+		}
+		b.reader.SetDeadline(deadline)
+		if err := b.reader.ReadInto(&b.record); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return os.ErrDeadlineExceeded
+			}
+			return err
+		}
+		r, err := split(b.record.RawSample)
+		if err != nil {
+			return fmt.Errorf("read the ring buffer: %w", err)
+		}
+		if b.decide(&r, e) {
+			return nil
+		}
+	}
+}
+
+// Hooks reports what became of each hook, for `fim check`.
+func (b *Backend) Hooks() []Hook {
+	rows := make([]Hook, len(b.hooks))
+	for i, p := range b.hooks {
+		rows[i] = p.Hook
+	}
+	return rows
+}
+
+// Close detaches and frees everything. A second call does nothing.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.last, b.closed = b.count(), true
+	return b.release()
+}
+
+// release undoes start, in reverse.
+func (b *Backend) release() error {
+	var errs []error
+	errs = append(errs, b.links.close())
+	if b.reader != nil {
+		errs = append(errs, b.reader.Close())
+	}
+	if b.seeder != nil {
+		b.seeder.close()
+	}
+	if b.objects != nil {
+		b.objects.close()
+	}
+	return errors.Join(errs...)
+}

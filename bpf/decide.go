@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"sync/atomic"
+
+	"github.com/falco-fim/fim/event"
+)
+
+// paths are the buffers that an event's names live in until the next one.
+type paths struct {
+	buf     []byte
+	places  []Place
+	unlike  atomic.Uint64 // records that the kernel passed and no pattern matches
+	nowhere atomic.Uint64 // records of files that no host mount shows
+}
+
+// decide turns a record into an event if it is one of ours.
+func (b *Backend) decide(r *raw, e *event.Event) bool {
+	op := event.Op(r.Op)
+	if !b.wanted[op] {
+		return false
+	}
+	*e = event.Event{Op: op, Boot: r.Time, Res: event.SuccessBytes}
+	b.paths.buf = b.paths.buf[:0]
+	if !b.match(r, e) {
+		return false
+	}
+	e.Truncated = r.has(trampolinesFlagFLAG_CUT)
+	r.file(e)
+	b.view(r, e)
+	r.process(&e.Proc)
+	if b.o.Who != nil {
+		b.o.Who(int(r.Actor.Tgid), r.Actor.Start, &e.Proc)
+	}
+	return true
+}
+
+// match finds the host paths and decides by them. A file without a host path
+// passes if the kernel side was sure that its directory is watched: its inode
+// is evidence, its path is not known.
+func (b *Backend) match(r *raw, e *event.Event) bool {
+	if !r.placeable() {
+		return true
+	}
+	p := &b.paths
+	host, ours, seen := b.side(r, r.path, e)
+	e.File.HostPath = host
+	if e.Op == event.OpRename {
+		var old event.Event
+		oldHost, oldOurs, oldSeen := b.side(r, r.old, &old)
+		e.Old.HostPath = oldHost
+		if !ours {
+			e.Watch = old.Watch
+		}
+		ours, seen = ours || oldOurs, seen || oldSeen
+	}
+	if !ours && seen {
+		p.unlike.Add(1)
+		return false
+	}
+	if !ours && r.has(trampolinesFlagFLAG_UNKNOWN) {
+		p.nowhere.Add(1)
+		return false
+	}
+	return true
+}
+
+// side places one name on the host: the path that a pattern names if there is
+// one, else the first. seen says that there is any.
+func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, ours, seen bool) {
+	p := &b.paths
+	start := len(p.buf)
+	p.buf = rooted(appendPath(p.buf, names), start)
+	p.places = b.o.Place(p.places[:0], r.dev(), p.buf[start:])
+	if len(p.places) == 0 {
+		return nil, false, false
+	}
+	best := &p.places[0]
+	for i := range p.places {
+		if name, ok := b.o.Set.Match(p.places[i].Host); ok {
+			best, ours, e.Watch = &p.places[i], true, name
+			break
+		}
+	}
+	e.File.Mountpoint, e.File.FSType = best.Mountpoint, best.FSType
+	return p.keep(best.Host), ours, true
+}
+
+// keep copies b behind what the buffer holds. A buffer that grows leaves older
+// slices valid: they keep the old one.
+func (p *paths) keep(b []byte) []byte {
+	start := len(p.buf)
+	p.buf = append(p.buf, b...)
+	return p.buf[start:len(p.buf):len(p.buf)]
+}
+
+// view sets the paths as the process saw them: its mountpoint, then the names
+// inside the mount.
+func (b *Backend) view(r *raw, e *event.Event) {
+	if !r.has(trampolinesFlagFLAG_VIEW) || r.has(trampolinesFlagFLAG_UNSTABLE) || r.has(trampolinesFlagFLAG_CUT) {
+		return
+	}
+	e.File.ViewPath = b.seenAs(r.view, leaf(r.path, r.Path.InMount))
+	if e.Op == event.OpRename {
+		e.Old.ViewPath = b.seenAs(r.view, leaf(r.old, r.Old.InMount))
+	}
+}
+
+func (b *Backend) seenAs(mountpoint, inMount []byte) []byte {
+	p := &b.paths
+	start := len(p.buf)
+	p.buf = rooted(appendPath(appendPath(p.buf, mountpoint), inMount), start)
+	return p.buf[start:len(p.buf):len(p.buf)]
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bytes"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
+)
+
+const recordSize = int(unsafe.Sizeof(trampolinesRecord{}))
+
+// raw is one record of the ring taken apart. Its slices alias the ring's copy.
+type raw struct {
+	*trampolinesRecord
+	path, old, view, target []byte
+}
+
+// split takes a record apart. The kernel side wrote it, so an error is a fault
+// of fim's own or of memory.
+func split(b []byte) (raw, error) {
+	if len(b) < recordSize {
+		return raw{}, fmt.Errorf("record of %d bytes, shorter than its header of %d", len(b), recordSize)
+	}
+	r := raw{trampolinesRecord: (*trampolinesRecord)(unsafe.Pointer(unsafe.SliceData(b)))}
+	rest := b[recordSize:]
+	for _, part := range []struct {
+		to    *[]byte
+		bytes int
+	}{{&r.path, int(r.Path.Bytes)}, {&r.old, int(r.Old.Bytes)}, {&r.view, int(r.View.Bytes)}, {&r.target, int(r.TargetBytes)}} {
+		if part.bytes > len(rest) {
+			return raw{}, fmt.Errorf("record of %d bytes, shorter than the names it announces", len(b))
+		}
+		*part.to, rest = rest[:part.bytes], rest[part.bytes:]
+	}
+	return r, nil
+}
+
+func (r *raw) has(f trampolinesFlag) bool { return r.Flags&uint32(f) != 0 }
+
+// placeable says that the names lead to the filesystem's root and are of one
+// moment.
+func (r *raw) placeable() bool {
+	return !r.has(trampolinesFlagFLAG_UNATTACHED) && !r.has(trampolinesFlagFLAG_CUT) && !r.has(trampolinesFlagFLAG_UNSTABLE)
+}
+
+// dev is the device as stat(2) encodes it; s_dev is major << 20 | minor.
+func (r *raw) dev() uint64 { return unix.Mkdev(r.Dev>>20, r.Dev&(1<<20-1)) }
+
+// Filesystems whose st_dev is not the superblock's device (linux/magic.h).
+const (
+	btrfsMagic   = 0x9123683e
+	overlayMagic = 0x794c7630
+)
+
+// statDev is dev where stat(2) shows it: btrfs gives each subvolume a device,
+// overlayfs one to each layer's files.
+func (r *raw) statDev() uint64 {
+	if r.Magic == btrfsMagic || r.Magic == overlayMagic && event.TypeOf(uint32(r.Mode)) != event.TypeDirectory {
+		return 0
+	}
+	return r.dev()
+}
+
+// appendPath appends "/" and each name, root first, from names as records
+// hold them: leaf first, each ended by NUL.
+func appendPath(dst, names []byte) []byte {
+	for len(names) > 0 {
+		names = names[:len(names)-1]
+		i := bytes.LastIndexByte(names, 0) + 1
+		dst = append(append(dst, '/'), names[i:]...)
+		names = names[:i]
+	}
+	return dst
+}
+
+// leaf returns the first n names.
+func leaf(names []byte, n uint16) []byte {
+	end := 0
+	for ; n > 0; n-- {
+		i := bytes.IndexByte(names[end:], 0)
+		if i < 0 {
+			break
+		}
+		end += i + 1
+	}
+	return names[:end]
+}
+
+// rooted is a path of at least "/".
+func rooted(dst []byte, start int) []byte {
+	if len(dst) == start {
+		dst = append(dst, '/')
+	}
+	return dst
+}
+
+// process fills what the record says of the actor.
+func (r *raw) process(p *event.Process) {
+	a := &r.Actor
+	p.Pid, p.Tid, p.Ppid = uint64(a.Tgid), uint64(a.Tid), event.Known(uint64(a.Ppid))
+	p.UID, p.GID = event.Known(uint64(a.Uid)), event.Known(uint64(a.Gid))
+	if a.Loginuid != ^uint32(0) {
+		p.LoginUID = event.Known(uint64(a.Loginuid))
+	}
+	comm := unsafe.Slice((*byte)(unsafe.Pointer(&a.Comm[0])), len(a.Comm))
+	if i := bytes.IndexByte(comm, 0); i >= 0 {
+		comm = comm[:i]
+	}
+	p.Comm = comm
+}
+
+// file fills what the record says of the file itself.
+func (r *raw) file(e *event.Event) {
+	e.File.Inode, e.File.Dev = r.Ino, r.statDev()
+	e.File.Type = event.TypeOf(uint32(r.Mode))
+	e.Old.Inode = r.OldIno
+	if len(r.target) > 0 {
+		e.File.LinkTarget = r.target
+	}
+	if r.has(trampolinesFlagFLAG_SIZE) && e.File.Type == event.TypeFile {
+		e.File.Size = event.Known(r.Size)
+	}
+	if r.has(trampolinesFlagFLAG_OLD_SIZE) {
+		e.Old.Size = event.Known(r.OldSize)
+	}
+	e.File.Deleted = r.Ino != 0 && r.Nlink == 0
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/watch"
+)
+
+// sizes are the maps whose size depends on configuration and machine.
+type sizes struct {
+	ring  uint32 // bytes
+	edges uint32
+	joins uint32
+	slots uint32
+}
+
+// objects are the two loaded objects, which share all maps.
+type objects struct {
+	trampolines, probes *ebpf.Collection
+}
+
+func (o *objects) close() {
+	for _, c := range []*ebpf.Collection{o.probes, o.trampolines} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+func (o *objects) program(name string) *ebpf.Program {
+	if p := o.trampolines.Programs[name]; p != nil {
+		return p
+	}
+	return o.probes.Programs[name]
+}
+
+func (o *objects) table(name string) *ebpf.Map { return o.trampolines.Maps[name] }
+
+// maxJoins is how many pairs of states the kernel can join by itself.
+const maxJoins = 65536
+
+// always are the programs that no hook stands for.
+var always = []string{"arm", "process_exit"}
+
+// load loads the programs that were planned, and no other.
+func load(all []*planned, s sizes, ops []event.Op) (*objects, error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("raise RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF maps to: %w; run as root or with CAP_SYS_RESOURCE", err)
+	}
+	first, err := loadTrampolines()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded object: %w", err)
+	}
+	second, err := loadProbes()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded object: %w", err)
+	}
+	for _, spec := range []*ebpf.CollectionSpec{first, second} {
+		if err := prepare(spec, all, s, ops); err != nil {
+			return nil, err
+		}
+	}
+	o := &objects{}
+	if o.trampolines, err = ebpf.NewCollection(first); err != nil {
+		return nil, refusal(err)
+	}
+	shared := ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}}
+	for name, m := range o.trampolines.Maps {
+		if !strings.HasPrefix(name, ".") { // .rodata is each object's own
+			shared.MapReplacements[name] = m
+		}
+	}
+	if o.probes, err = ebpf.NewCollectionWithOptions(second, shared); err != nil {
+		o.close()
+		return nil, refusal(err)
+	}
+	return o, nil
+}
+
+// prepare drops what is not used and sets what is only known here.
+func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, ops []event.Op) error {
+	keep := map[string]bool{}
+	for _, name := range always {
+		keep[name] = true
+	}
+	for _, p := range all {
+		if p.Why != "" {
+			continue
+		}
+		for _, name := range p.programs(p.flavour) {
+			keep[name] = true
+		}
+		if err := setPosition(spec, p); err != nil {
+			return err
+		}
+	}
+	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return !keep[name] })
+	for name, n := range map[string]uint32{
+		"ring": s.ring, "states": watch.MaxStates + 1, "edges": s.edges, "joins": s.joins,
+		"scratches": s.slots, "idle": s.slots,
+	} {
+		spec.Maps[name].MaxEntries = n
+	}
+	for _, op := range ops {
+		if op == event.OpOpen {
+			return spec.Variables["want_open"].Set(true)
+		}
+	}
+	return nil
+}
+
+func setPosition(spec *ebpf.CollectionSpec, p *planned) error {
+	v := spec.Variables[p.function+"_at"]
+	if v == nil || p.when != atResult {
+		return nil
+	}
+	if err := v.Set(p.position); err != nil {
+		return fmt.Errorf("set the parameters' positions of %s: %w", p.function, err)
+	}
+	return nil
+}
+
+// refusal says what to do when the kernel does not take a program.
+func refusal(err error) error {
+	hint := "see the kernel's log"
+	switch {
+	case errors.Is(err, syscall.EPERM):
+		hint = "run as root or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE, and check that kernel lockdown or a seccomp filter does not forbid BPF; backend fanotify works without it"
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, syscall.EINVAL):
+		hint = "the kernel needs BTF, BPF trampolines and ring buffers (5.10 and later on x86, 6.0 and later on arm64); backend fanotify works without them"
+	case errors.Is(err, syscall.ENOMEM):
+		hint = "not enough memory for the maps: lower ring_buffer_kib"
+	}
+	return fmt.Errorf("load BPF programs: %w: %s", err, hint)
+}
+
+// kernelTypes reads the kernel's BTF.
+func kernelTypes() (*btf.Spec, error) {
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's types (/sys/kernel/btf/vmlinux): %w: the kernel needs CONFIG_DEBUG_INFO_BTF", err)
+	}
+	return kernel, nil
+}
+
+// sizesFor returns the sizes for an automaton and a ring of so many KiB.
+func sizesFor(d *watch.DFA, ringKiB int) sizes {
+	edges := 0
+	for _, s := range d.States(d.First()) {
+		edges += len(s.Names)
+	}
+	ring := uint32(os.Getpagesize())
+	for ring < uint32(ringKiB)*1024 {
+		ring *= 2
+	}
+	return sizes{
+		ring: ring, edges: uint32(min(2*edges+8192, watch.MaxNames)), joins: maxJoins,
+		// Each CPU can have a task inside a program, and where the kernel
+		// preempts some more that wait in the middle of one.
+		slots: uint32(2*runtime.NumCPU() + 16),
+	}
+}

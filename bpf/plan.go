@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/falco-fim/fim/event"
+)
+
+// Hook is what became of one row of the attach table, for people.
+type Hook struct {
+	Function string
+	// Program is what hangs there: "lsm", "fentry", "fexit", "kprobe" or
+	// "kretprobe" of the function.
+	Program string
+	// Variant tells which positions of parameters were found, where they differ
+	// between kernels.
+	Variant string
+	// Needed are the operations that do not work without it.
+	Needed []event.Op
+	// Attached is false with the reason in Why.
+	Attached bool
+	Why      string
+}
+
+// planned is a hook with what was decided about it on this kernel.
+type planned struct {
+	*hook
+	flavour  flavour
+	position trampolinesPosition
+	Hook
+}
+
+// plan decides for each hook that the wanted operations use whether and how it
+// is attached.
+func plan(kernel *btf.Spec, t traits, ops []event.Op, rows []hook) ([]*planned, error) {
+	var all []*planned
+	var missing []error
+	for i := range rows {
+		h := &rows[i]
+		if !h.wanted(ops) || h.unless != "" && has(all, h.unless) {
+			continue
+		}
+		p := &planned{hook: h, Hook: Hook{Function: h.function, Needed: h.needed}}
+		if err := p.resolve(kernel, t); err != nil {
+			p.Why = err.Error()
+			if len(h.needed) > 0 && !replaced(h, rows) {
+				missing = append(missing, fmt.Errorf("%s needs %w", opNames(h.needed), err))
+			}
+		}
+		all = append(all, p)
+	}
+	return all, errors.Join(missing...)
+}
+
+func (h *hook) wanted(ops []event.Op) bool {
+	uses := func(op event.Op) bool { return slices.Contains(h.needed, op) || slices.Contains(h.helps, op) }
+	return slices.ContainsFunc(ops, uses)
+}
+
+// has says whether a function is planned and present.
+func has(all []*planned, function string) bool {
+	return slices.ContainsFunc(all, func(p *planned) bool { return p.function == function && p.Why == "" })
+}
+
+// replaced says whether another row stands in when h is missing.
+func replaced(h *hook, rows []hook) bool {
+	return slices.ContainsFunc(rows, func(r hook) bool { return r.unless == h.function })
+}
+
+// resolve finds the function in the kernel's BTF and picks the flavour.
+func (p *planned) resolve(kernel *btf.Spec, t traits) error {
+	proto, err := function(kernel, p.function)
+	if err != nil {
+		return err
+	}
+	_, err = function(kernel, "bpf_lsm_"+strings.TrimPrefix(p.function, "security_"))
+	p.flavour = t.choose(p.hook, err == nil)
+	p.Program = strings.Join(p.programs(p.flavour), " + ")
+	if p.when != atResult || p.flavour == lsmFlavour {
+		return nil
+	}
+	return p.positions(proto)
+}
+
+// function returns the prototype of a kernel function.
+func function(kernel *btf.Spec, name string) (*btf.FuncProto, error) {
+	var f *btf.Func
+	if err := kernel.TypeByName(name, &f); err != nil {
+		return nil, fmt.Errorf("kernel function %s: this kernel has none of that name", name)
+	}
+	proto, ok := f.Type.(*btf.FuncProto)
+	if !ok {
+		return nil, fmt.Errorf("kernel function %s: its BTF has no prototype", name)
+	}
+	return proto, nil
+}
+
+// positions finds the parameters by name: versions tell nothing, distributions
+// carry changes back.
+func (p *planned) positions(proto *btf.FuncProto) error {
+	at := func(name string) (uint32, error) {
+		i := slices.IndexFunc(proto.Params, func(q btf.FuncParam) bool { return q.Name == name })
+		if i < 0 {
+			return 0, fmt.Errorf("kernel function %s: no parameter is called %s (it has %s)", p.function, name, paramNames(proto))
+		}
+		return uint32(i), nil
+	}
+	var err error
+	if p.position.First, err = at(p.first); err != nil {
+		return err
+	}
+	if p.second != "" {
+		if p.position.Second, err = at(p.second); err != nil {
+			return err
+		}
+	}
+	p.position.Result = uint32(len(proto.Params))
+	if _, ok := btf.UnderlyingType(proto.Return).(*btf.Pointer); ok {
+		p.position.Pointer = 1
+	}
+	p.Variant = paramNames(proto)
+	return nil
+}
+
+func paramNames(proto *btf.FuncProto) string {
+	names := make([]string, len(proto.Params))
+	for i, p := range proto.Params {
+		names[i] = p.Name
+	}
+	return "(" + strings.Join(names, ", ") + ")"
+}
+
+func opNames(ops []event.Op) string {
+	if len(ops) == len(everything) {
+		return "every operation"
+	}
+	names := make([]string, len(ops))
+	for i, op := range ops {
+		names[i] = op.String()
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Is a directory watched? The patterns are an automaton over names; each
+// directory has the state that the names from the root lead to, joined with the
+// states of the places where host mounts show it. States are cached per
+// directory (tags) and recomputed by climbing to a directory whose state is
+// known and walking the names down again.
+//
+// Three answers: DEAD (nothing at or beneath can match), a live state, and
+// UNKNOWN, which counts as live and is never cached: Go then decides.
+//
+// Why a climb is sound while others rename. A tag must never outlive the chain
+// of names it was computed from:
+//
+//   1. read the epoch, then rename_lock's sequence;
+//   2. climb, descend, read the directory's own parent and name;
+//   3. read the sequence again: if it moved or was odd, a rename was under way
+//      and the names may be of two moments: start over;
+//   4. write the tag with the epoch of step 1.
+//
+// A rename bumps the epoch before it takes rename_lock and again after it let
+// go. A climb that read the epoch before the first bump writes a tag that is
+// void already. One that read it between the bumps and saw the old names writes
+// a tag that the second bump voids; until then the rename has not returned to
+// anyone, so either answer is true. One bump would not do: before the rename it
+// leaves the second kind valid for good, after it a thread can already walk the
+// new names and hit the old tags.
+
+#ifndef FIM_AUTOMATON_H
+#define FIM_AUTOMATON_H
+
+#include "maps.h"
+
+#define DEAD 0
+#define UNKNOWN (~0u)        // could not be told
+#define UNATTACHED (~0u - 1) // no chain of names, on a filesystem with watched directories
+
+#define CHUNK 8 // steps per call of a function that the verifier checks once
+#define CHUNKS (MAX_DEPTH / CHUNK)
+#define TRIES 5
+
+enum end {
+	END_NONE,     // still walking
+	END_COMPLETE, // state holds the start of the way down
+	END_UNKNOWN,
+	END_UNATTACHED,
+	END_ROOT, // of paths: reached the filesystem's root
+	END_CUT,
+};
+
+static __always_inline bool tag_holds(struct tag *tag, u64 parent, u32 hash, u64 ino, u32 generation)
+{
+	return tag->parent == parent && tag->hash == hash && tag->ino == ino &&
+	       tag->generation == generation;
+}
+
+// delta is the state that name leads to from state.
+static __noinline u32 delta(u32 state, u64 dentry)
+{
+	struct edge edge = {.from = state};
+	struct state *from;
+	u32 *to;
+
+	from = bpf_map_lookup_elem(&states, &state);
+	if (!from)
+		return UNKNOWN;
+	if (!(from->flags & STATE_NAMED))
+		return from->next;
+	bpf_probe_read_kernel_str(edge.name, EDGE_NAME, BPF_CORE_READ((struct dentry *)dentry, d_name.name));
+	to = bpf_map_lookup_elem(&edges, &edge);
+	return to ? *to : from->next;
+}
+
+// join is the union of two states, as Go worked it out.
+static __always_inline u32 join(u32 a, u32 b)
+{
+	struct pair pair = {a < b ? a : b, a < b ? b : a};
+	u32 *to;
+
+	if (a == b || pair.a == DEAD)
+		return pair.b;
+	to = bpf_map_lookup_elem(&joins, &pair);
+	return to ? *to : UNKNOWN;
+}
+
+// joined adds what a host mount of this directory says to its state.
+static __always_inline u32 joined(u32 state, u64 dentry)
+{
+	u64 inode = (u64)BPF_CORE_READ((struct dentry *)dentry, d_inode);
+	struct seed *seed = bpf_map_lookup_elem(&seeds, &inode);
+
+	return seed ? join(state, seed->state) : state;
+}
+
+static __always_inline void end_walk(struct walk *w, u32 end, u32 state)
+{
+	w->end = end;
+	w->state = state;
+}
+
+// through_mount goes on at the mountpoint of the mount that shows the current
+// filesystem: its root is no seed because the mount is newer than Go's last
+// look, or of another mount namespace. A chain that ends there shows nothing
+// of the host.
+static __always_inline void through_mount(struct walk *w, struct dentry *root)
+{
+	struct mount *m, *parent;
+
+	if (!w->mnt)
+		return end_walk(w, END_UNKNOWN, UNKNOWN);
+	if ((u64)root != w->mnt_root) {
+		if (!w->mnt_root || w->mnt_at > w->steps)
+			return end_walk(w, END_UNKNOWN, UNKNOWN);
+		w->steps = w->mnt_at;
+	}
+	m = mount_of((struct vfsmount *)w->mnt);
+	parent = BPF_CORE_READ(m, mnt_parent);
+	if (parent == m)
+		return end_walk(w, END_COMPLETE, DEAD);
+	w->at = (u64)BPF_CORE_READ(m, mnt_mountpoint);
+	w->mnt = (u64)parent + bpf_core_field_offset(struct mount, mnt);
+	w->mnt_root = (u64)BPF_CORE_READ(parent, mnt.mnt_root);
+	w->mnt_at = ~0u;
+}
+
+static __always_inline void at_root(struct walk *w, struct dentry *root, u64 inode)
+{
+	struct super_block *sb = BPF_CORE_READ(root, d_sb);
+	u32 dev = BPF_CORE_READ(sb, s_dev);
+	u32 *known = bpf_map_lookup_elem(&supers, &dev);
+	struct seed *seed;
+
+	if (BPF_CORE_READ(sb, s_root) != root) {
+		if (known && *known)
+			return end_walk(w, END_UNATTACHED, UNATTACHED);
+		return end_walk(w, END_COMPLETE, DEAD);
+	}
+	seed = bpf_map_lookup_elem(&seeds, &inode);
+	if (seed)
+		return end_walk(w, END_COMPLETE, seed->state);
+	if (known) // Go knows its mounts: none shows the root where it matters
+		return end_walk(w, END_COMPLETE, DEAD);
+	through_mount(w, root);
+}
+
+// step_up takes one step towards the root, or ends the walk.
+static __always_inline void step_up(struct walk *w)
+{
+	struct dentry *d = (void *)w->at;
+	struct dentry *parent = BPF_CORE_READ(d, d_parent);
+	struct inode *inode = BPF_CORE_READ(d, d_inode);
+	u64 key = (u64)inode;
+	struct tag *tag;
+
+	if (!inode)
+		return end_walk(w, END_UNKNOWN, UNKNOWN);
+	tag = bpf_map_lookup_elem(&tags, &key);
+	if (tag && tag->epoch == w->epoch &&
+	    tag_holds(tag, (u64)parent, BPF_CORE_READ(d, d_name.hash), BPF_CORE_READ(inode, i_ino),
+		      BPF_CORE_READ(inode, i_generation)))
+		return end_walk(w, END_COMPLETE, tag->state);
+	if (parent == d)
+		return at_root(w, d, key);
+	if (w->at == w->mnt_root)
+		w->mnt_at = w->steps;
+	if (w->steps >= MAX_DEPTH)
+		return end_walk(w, END_UNKNOWN, UNKNOWN);
+	w->step[w->steps & (MAX_DEPTH - 1)] = w->at;
+	w->steps++;
+	w->at = (u64)parent;
+}
+
+// climb takes up to CHUNK steps up and says whether there are more. Global, so
+// that the verifier checks it once and not once per call.
+__noinline int climb(u32 slot)
+{
+	struct scratch *s = scratch_at(slot);
+
+	if (!s)
+		return 0;
+	for (int i = 0; i < CHUNK; i++) {
+		step_up(&s->walk);
+		if (s->walk.end)
+			return 0;
+	}
+	return 1;
+}
+
+// descend walks up to CHUNK names down from a known state.
+__noinline int descend(u32 slot)
+{
+	struct scratch *s = scratch_at(slot);
+	struct control *c = settings();
+	u64 at;
+
+	if (!s || !c)
+		return 0;
+	for (int i = 0; i < CHUNK; i++) {
+		u32 n = s->walk.steps, state = s->walk.state;
+
+		if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !c->binds))
+			return 0;
+		n--;
+		at = s->walk.step[n & (MAX_DEPTH - 1)];
+		state = state == DEAD ? DEAD : delta(state, at);
+		if (c->binds && state < UNATTACHED)
+			state = joined(state, at);
+		s->walk.state = state;
+		s->walk.steps = n;
+	}
+	return 1;
+}
+
+static __always_inline void start_walk(struct walk *w, u32 epoch)
+{
+	struct vfsmount *mnt = (void *)w->via; // a member inside the macro would be relocated too
+
+	w->at = w->dir;
+	w->mnt = w->via;
+	w->mnt_root = mnt ? (u64)BPF_CORE_READ(mnt, mnt_root) : 0;
+	w->mnt_at = ~0u;
+	w->epoch = epoch;
+	w->state = DEAD;
+	w->end = END_NONE;
+	w->steps = 0;
+}
+
+static __always_inline void walk_tree(u32 slot, struct walk *w)
+{
+	for (int i = 0; i < CHUNKS; i++)
+		if (!climb(slot))
+			break;
+	if (w->end == END_NONE)
+		end_walk(w, END_UNKNOWN, UNKNOWN); // deeper than MAX_DEPTH
+	if (w->end != END_COMPLETE)
+		return;
+	for (int i = 0; i < CHUNKS; i++)
+		if (!descend(slot))
+			break;
+}
+
+// try_resolve makes one attempt, steps 1 to 4 above, and says whether its
+// answer (in walk.state) stands.
+__noinline int try_resolve(u32 slot)
+{
+	struct scratch *s = scratch_at(slot);
+	struct control *c = settings();
+	struct tag tag = {};
+	struct dentry *d;
+	struct inode *inode;
+	u64 key;
+	u32 seq;
+
+	if (!s || !c)
+		return 0;
+	tag.epoch = *(volatile u32 *)&c->epoch;
+	seq = rename_seq();
+	start_walk(&s->walk, tag.epoch);
+	walk_tree(slot, &s->walk);
+	d = (void *)s->walk.dir;
+	inode = BPF_CORE_READ(d, d_inode);
+	key = (u64)inode;
+	tag.parent = (u64)BPF_CORE_READ(d, d_parent);
+	tag.hash = BPF_CORE_READ(d, d_name.hash);
+	tag.ino = BPF_CORE_READ(inode, i_ino);
+	tag.generation = BPF_CORE_READ(inode, i_generation);
+	tag.state = s->walk.state;
+	if ((seq & 1) || rename_seq() != seq)
+		return 0;
+	if (s->walk.end == END_COMPLETE && tag.state < UNATTACHED && *(volatile u32 *)&c->epoch == tag.epoch)
+		bpf_map_update_elem(&tags, &key, &tag, BPF_ANY);
+	return 1;
+}
+
+// resolve computes the state of walk.dir in this slot.
+__noinline u32 resolve(u32 slot)
+{
+	struct walks *counted = walk_counts();
+	struct scratch *s = scratch_at(slot);
+
+	if (!counted || !s)
+		return UNKNOWN;
+	count(counted->climbs);
+	for (int i = 0; i < TRIES; i++) {
+		if (try_resolve(slot))
+			return s->walk.state;
+		count(counted->retries);
+	}
+	return UNKNOWN;
+}
+
+// ask resolves directory dir, reached through mnt if that is known. Pointers go
+// by way of the scratch, because a global function takes numbers only.
+static __noinline u32 ask(struct dentry *dir, struct vfsmount *mnt)
+{
+	struct walks *counted = walk_counts();
+	u32 slot = claim(), state = UNKNOWN;
+	struct scratch *s = scratch_at(slot);
+
+	if (!counted)
+		return UNKNOWN;
+	if (slot == NO_SLOT || !s) {
+		count(counted->no_scratch);
+		return UNKNOWN;
+	}
+	s->walk.dir = (u64)dir;
+	s->walk.via = (u64)mnt;
+	state = resolve(slot);
+	if (state == UNKNOWN)
+		count(counted->gave_up);
+	release(slot);
+	return state;
+}
+
+// state_of is the state of directory dir: the tag if it holds, else a climb.
+static __always_inline u32 state_of(struct counters *counted, struct dentry *dir, struct vfsmount *mnt)
+{
+	struct inode *inode = fetch(dir, d_inode);
+	struct control *c = settings();
+	u64 key = (u64)inode;
+	struct tag *tag;
+
+	if (!inode || !c)
+		return DEAD;
+	tag = bpf_map_lookup_elem(&tags, &key);
+	if (tag && tag->epoch == *(volatile u32 *)&c->epoch &&
+	    tag_holds(tag, (u64)fetch(dir, d_parent), fetch(dir, d_name.hash), fetch(inode, i_ino),
+		      fetch(inode, i_generation)))
+		return tag->state;
+	count(counted->slow);
+	return ask(dir, mnt);
+}
+
+// name_state is the state of what dentry names, given its directory's.
+static __always_inline u32 name_state(u32 dir, struct dentry *dentry)
+{
+	return dir == DEAD || dir >= UNATTACHED ? dir : delta(dir, (u64)dentry);
+}
+
+// judge is the state of what dentry names, a file or a directory. A root has
+// no name of its own: its state is that of the directory.
+static __always_inline u32 judge(struct counters *counted, struct dentry *dentry, struct vfsmount *mnt)
+{
+	struct dentry *dir = fetch(dentry, d_parent);
+	u32 state = state_of(counted, dir, mnt);
+
+	return dir == dentry ? state : name_state(state, dentry);
+}
+
+// accepts says whether a file in this state may match a pattern.
+static __always_inline bool accepts(u32 state)
+{
+	struct state *s;
+
+	if (state == DEAD)
+		return false;
+	if (state >= UNATTACHED)
+		return true;
+	s = bpf_map_lookup_elem(&states, &state);
+	return !s || s->flags & STATE_ACCEPTS;
+}
+
+static __always_inline void bump(struct control *c)
+{
+	struct walks *counted = walk_counts();
+
+	__sync_fetch_and_add(&c->epoch, 1);
+	if (counted)
+		count(counted->bumps);
+}
+
+#endif

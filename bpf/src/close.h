@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// close: the last reference of a file that was modified is gone.
+//
+//   close(2), exit, munmap -> fput -> (task work or kworker) __fput ->
+//   security_file_release (6.9+), locks_remove_file
+//
+// Both still see the path. __fput often runs in another task, so the actor is
+// the one that wrote last. locks_remove_file stands in where the security hook
+// does not exist: __fput calls it for every file, and unlike __fput it is not
+// static.
+
+#include "hook.h"
+
+// emit_close reports with the writer as actor. Its view path is known only
+// while it is the writer itself that closes: another task has another root.
+static __always_inline void emit_close(struct counters *counted, u32 state, struct dentry *dentry,
+				       struct inode *inode, struct dirty *dirty)
+{
+	struct scratch *s;
+	u64 mnt;
+	u32 slot;
+
+	s = draft(counted, &slot, OP_CLOSE, state, inode);
+	if (!s)
+		return;
+	mnt = s->record.actor.tgid == dirty->actor.tgid ? dirty->mnt : 0;
+	s->record.actor = dirty->actor;
+	s->record.old_size = dirty->old_size;
+	s->record.flags |= FLAG_OLD_SIZE;
+	write_path(slot, s, dentry, mnt, &s->record.path);
+	write_mountpoint(slot);
+	send(counted, slot, s);
+}
+
+static __always_inline void on_release(struct file *file)
+{
+	struct counters *counted;
+	struct inode *inode;
+	struct dentry *dentry;
+	u64 key = (u64)file;
+	struct dirty *dirty;
+	u32 state;
+
+	if (!(fetch(file, f_mode) & FMODE_WRITE))
+		return;
+	dirty = bpf_map_lookup_elem(&dirties, &key);
+	counted = counters(HOOK_CLOSE);
+	if (!dirty || !counted)
+		return;
+	count(counted->seen);
+	inode = fetch(file, f_inode);
+	dentry = fetch(file, f_path.dentry);
+	if (inode && dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
+		state = judge(counted, dentry, fetch(file, f_path.mnt));
+		if (accepts(state))
+			emit_close(counted, state, dentry, inode, dirty);
+	}
+	bpf_map_delete_elem(&dirties, &key);
+}
+
+SECURITY_HOOK(file_release, on_release(file), struct file *file)
+ENTRY_HOOK(locks_remove_file, on_release(file), struct file *file)

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The few kernel types that the programs read, each with only the members that
+// are read. CO-RE finds the members' real offsets when an object is loaded, so
+// the order and the gaps here mean nothing; the names do.
+
+#ifndef FIM_KERNEL_H
+#define FIM_KERNEL_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+// From the UAPI (linux/bpf.h), which drags in headers of the build machine.
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+       BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_QUEUE = 22, BPF_MAP_TYPE_RINGBUF = 27 };
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+
+// The registers at a kprobe. Their order is ABI, so these are not relocated.
+// bpf_tracing.h takes the kernel's member names when it sees this macro.
+#define __VMLINUX_H__
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+	unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31], sp, pc, pstate;
+};
+struct pt_regs {
+	struct user_pt_regs user_regs;
+};
+#endif
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+
+// include/linux/fs.h; macros, so BTF cannot tell them. The same since 5.1.
+#define FMODE_WRITE 0x2
+#define FMODE_CREATED 0x100000
+#define O_TMPFILE 020000000 // __O_TMPFILE of include/uapi/asm-generic/fcntl.h
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct qstr {
+	union {
+		struct {
+			u32 hash;
+			u32 len;
+		};
+		u64 hash_len;
+	};
+	const unsigned char *name;
+};
+
+struct super_block {
+	u32 s_dev;
+	unsigned long s_magic;
+	struct dentry *s_root;
+};
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+struct inode {
+	u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	s64 i_size;
+	u32 i_generation;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	u32 f_mode;
+	u32 f_flags;
+	struct inode *f_inode;
+	struct path f_path;
+};
+
+struct fs_struct {
+	struct path root;
+};
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct fs_struct *fs;
+	const struct cred *cred;
+	kuid_t loginuid;
+	u64 start_boottime;
+	char comm[16];
+};
+
+struct kiocb {
+	struct file *ki_filp;
+};
+
+struct iattr {
+	unsigned int ia_valid;
+};
+
+#pragma clang attribute pop
+
+// fetch reads a member: directly where the verifier knows the pointer's type
+// (programs on trampolines), else through the probe helper. One body of code
+// serves both; it costs about 15 instructions less per member on a trampoline.
+#ifdef PROBES
+#define fetch(p, member) BPF_CORE_READ(p, member)
+#else
+#define fetch(p, member) ((p)->member)
+#endif
+
+// nameless says that file was opened with O_TMPFILE: its dentry never has a
+// true name, also after linkat(2) made one with a dentry of its own.
+static __always_inline bool nameless(struct file *file)
+{
+	return fetch(file, f_flags) & O_TMPFILE;
+}
+
+// The address of the seqlock that every rename of a dentry takes (fs/dcache.c);
+// its first member is the sequence count, odd while a rename is under way.
+extern void rename_lock __ksym;
+
+static __always_inline u32 rename_seq(void)
+{
+	u32 seq = 1;
+
+	bpf_probe_read_kernel(&seq, sizeof(seq), &rename_lock);
+	return seq;
+}
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+{
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+#endif

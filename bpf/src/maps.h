@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Every map, with why it exists and its accessor. Both objects declare all of
+// them and Go makes them share one instance. Only `tags`, `frames` and `opens`
+// may forget an entry: each can be recomputed or costs one repeated event.
+
+#ifndef FIM_MAPS_H
+#define FIM_MAPS_H
+
+#include "record.h"
+
+// What Go changes while programs run.
+struct control {
+	u32 epoch;     // tags of another epoch are void
+	u32 binds;     // a seed exists that is not a superblock's root
+	u32 own_tgid;  // this process: what it does is ignored
+	u32 seed_tid;  // the next directory that this thread opens is a seed …
+	u32 seed_state; // … in this state
+	u32 seeded;    // seeds taken so far, for Go to check
+	u64 seed_inode; // address of the last one, its key in seeds
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct control);
+} controls SEC(".maps");
+
+static __always_inline struct control *settings(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&controls, &zero);
+}
+
+// The automaton's tables, written by Go only. State 0 is dead.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct state);
+} states SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct edge);
+	__type(value, u32);
+} edges SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct pair);
+	__type(value, u32);
+} joins SEC(".maps");
+
+// Directories that host mounts show, by inode address. Go holds each open, so
+// an address stays that directory's.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct seed);
+} seeds SEC(".maps");
+
+// Filesystems (by s_dev) that have a seed, so that Go knows their mounts, and 1
+// where one is live: there a file without a chain of names may be watched.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u32);
+} supers SEC(".maps");
+
+// The state of a directory, by inode address. A cache: an entry counts only
+// while everything in it still holds.
+struct tag {
+	u64 parent; // address of the parent dentry
+	u64 ino;
+	u32 hash; // of the name
+	u32 generation;
+	u32 epoch;
+	u32 state;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct tag);
+} tags SEC(".maps");
+
+// The mount of an operation between its security hook and its commit, by
+// thread. Only where the directory may be watched, so it stays nearly empty.
+struct stash {
+	u64 dentry;
+	u64 parent;
+	u64 mnt;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct stash);
+} stashes SEC(".maps");
+
+// Threads inside a d_move or d_exchange that bumped the epoch.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u32);
+} moving SEC(".maps");
+
+// Arguments of a function between kprobe and kretprobe, by thread and stack
+// address, which tells nested calls (overlayfs) apart.
+struct frame_key {
+	u64 sp;
+	u64 tid;
+};
+
+struct frame {
+	u64 args[2];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct frame_key);
+	__type(value, struct frame);
+} frames SEC(".maps");
+
+// Open files that were modified, by file address: who wrote last and how big
+// the file was before the first write. Ends at the file's release.
+struct dirty {
+	u64 inode; // address
+	u64 serial; // when it began; tells a reused file address apart
+	u64 old_size;
+	u64 mnt;
+	struct actor actor;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct dirty);
+} dirties SEC(".maps");
+
+// When a process last had a modify reported through an open file. Forgetting
+// one repeats an event.
+struct writer {
+	u64 file;
+	u64 tgid;
+};
+
+struct written {
+	u64 serial;
+	u64 last;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct writer);
+	__type(value, struct written);
+} writers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096 * 1024);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HOOKS);
+	__type(key, u32);
+	__type(value, struct counters);
+} counts SEC(".maps");
+
+static __always_inline struct counters *counters(u32 hook)
+{
+	return bpf_map_lookup_elem(&counts, &hook);
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct walks);
+} walked SEC(".maps");
+
+static __always_inline struct walks *walk_counts(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&walked, &zero);
+}
+
+// Atomic because LSM programs can be preempted on their CPU.
+#define count(counter) __sync_fetch_and_add(&(counter), 1)
+
+// walk is the working state of one climb through dentries.
+struct walk {
+	u64 dir;      // the directory that is asked for, and the mount
+	u64 via;      // through which it was reached, if known
+	u64 at;       // the dentry the walk stands on
+	u64 mnt;      // mount to go on through at an unseeded root; 0: none known
+	u64 mnt_root; // that mount's root
+	u32 mnt_at;   // number of steps when mnt_root was passed
+	u32 epoch;
+	u32 state;
+	u32 end; // enum end
+	u32 steps;
+	u32 unused;
+	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
+};
+
+// trail is the working state of writing one path into a record.
+struct trail {
+	u64 dentry; // whose names, and the mount through which it was reached,
+	u64 via;    // if known
+	u64 at;
+	u64 mnt; // of the actor; 0: not known
+	u64 mnt_root;
+	u64 root; // dentry and mount of the actor's root directory
+	u64 root_mnt;
+	u32 start; // of this path in data
+	u32 used;
+	u32 count;
+	u32 in_mount;
+	u32 end;
+	u32 flags;
+};
+
+// scratch is what does not fit the stack of 512 bytes.
+struct scratch {
+	struct walk walk;
+	struct trail trail;
+	struct record record; // directly before its data: sent as one piece
+	char data[DATA_SIZE + NAME_SPACE];
+};
+
+// A pool and not one slot per CPU: LSM programs can be preempted, and the next
+// task on that CPU would write over the first one's scratch (seen, hundreds of
+// times in 320,000 opens). Claiming from a queue works on every kernel and for
+// every kind of program. Go fills `idle` with the slots' numbers.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, u32);
+} idle SEC(".maps");
+
+static __always_inline struct scratch *scratch_at(u32 slot)
+{
+	return bpf_map_lookup_elem(&scratches, &slot);
+}
+
+#define NO_SLOT (~0u)
+
+static __always_inline u32 claim(void)
+{
+	u32 slot;
+
+	return bpf_map_pop_elem(&idle, &slot) ? NO_SLOT : slot;
+}
+
+static __always_inline void release(u32 slot)
+{
+	bpf_map_push_elem(&idle, &slot, BPF_ANY);
+}
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// open and create (O_CREAT that created), and the seeds.
+//
+//   openat(2), io_uring -> do_filp_open -> path_openat -> vfs_open or
+//   ->atomic_open -> do_dentry_open -> security_file_open
+//
+// Every road to an open file passes security_file_open; at that point a file
+// that this open created has FMODE_CREATED and its inode (5.10 to 7.2). As an
+// LSM program it runs behind the other modules, which `lsm=` lists before bpf;
+// as fexit or kretprobe it sees their verdict.
+
+#include "hook.h"
+
+const volatile bool want_open = false;
+
+// take_seed makes the directory just opened a seed. The hook takes the inode
+// itself, because no number that user space sees names it surely (btrfs
+// subvolumes share numbers, tmpfs hides generations).
+static __always_inline void take_seed(struct control *c, struct file *file)
+{
+	struct dentry *dentry = fetch(file, f_path.dentry);
+	struct inode *inode = fetch(file, f_inode);
+	struct super_block *sb;
+	struct seed seed = {.state = c->seed_state};
+	u64 key = (u64)inode;
+	u32 live = seed.state != DEAD;
+
+	if (!inode || !dentry)
+		return;
+	sb = fetch(inode, i_sb);
+	seed.dev = fetch(sb, s_dev);
+	seed.ino = fetch(inode, i_ino);
+	if (bpf_map_update_elem(&seeds, &key, &seed, BPF_ANY))
+		return;
+	bpf_map_update_elem(&supers, &seed.dev, &live, live ? BPF_ANY : BPF_NOEXIST);
+	if (fetch(sb, s_root) != dentry)
+		c->binds = 1;
+	c->seed_inode = key;
+	c->seed_tid = 0;
+	c->seeded++;
+}
+
+// opened_by_us says whether fim itself opens, and takes the seed if this is one.
+static __always_inline bool opened_by_us(struct file *file)
+{
+	struct control *c = settings();
+
+	if (!c || !own(c))
+		return false;
+	if (c->seed_tid && c->seed_tid == (u32)bpf_get_current_pid_tgid())
+		take_seed(c, file);
+	return true;
+}
+
+static __always_inline void on_open(u64 first, u64 second, u64 result, u32 pointer)
+{
+	struct counters *counted = counters(HOOK_OPEN);
+	struct file *file = (void *)first;
+	u64 key = first;
+	struct dentry *dentry;
+	u32 mode, state;
+
+	if (!counted)
+		return;
+	count(counted->seen);
+	if ((int)result) {
+		count(counted->failed);
+		return;
+	}
+	mode = fetch(file, f_mode);
+	if (mode & FMODE_WRITE)
+		bpf_map_delete_elem(&dirties, &key); // a reused address starts clean
+	if (opened_by_us(file)) {
+		count(counted->ignored);
+		return;
+	}
+	if ((!(mode & FMODE_CREATED) && !want_open) || nameless(file))
+		return;
+	dentry = fetch(file, f_path.dentry);
+	state = judge(counted, dentry, fetch(file, f_path.mnt));
+	if (accepts(state))
+		emit(counted, mode & FMODE_CREATED ? OP_CREATE : OP_OPEN, state, (u64)dentry,
+		     (u64)fetch(file, f_path.mnt), fetch(file, f_inode));
+}
+
+#ifndef PROBES
+SEC("lsm/file_open") int BPF_PROG(lsm_security_file_open, struct file *file)
+{
+	on_open((u64)file, 0, 0, 0);
+	return 0;
+}
+#endif
+RESULT_HOOK(security_file_open, on_open)

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What the programs and Go share: the record of one event, the tables of the
+// automaton, the counters. Members are ordered so that no padding hides; a Go
+// test compares every layout with the generated types.
+
+#ifndef FIM_RECORD_H
+#define FIM_RECORD_H
+
+#include "kernel.h"
+
+// Operations, numbered as event.Op is (a Go test holds them together).
+enum op {
+	OP_OPEN = 1,
+	OP_CREATE = 2,
+	OP_MODIFY = 3,
+	OP_CLOSE = 4,
+	OP_RENAME = 6,
+	OP_LINK = 7,
+	OP_SYMLINK = 8,
+	OP_UNLINK = 9,
+	OP_MKDIR = 10,
+	OP_RMDIR = 11,
+	OP_MKNOD = 12,
+};
+
+// What a record says of its paths.
+enum flag {
+	FLAG_UNKNOWN = 1,    // the kernel could not tell whether this is watched
+	FLAG_UNATTACHED = 2, // no chain of names leads to the filesystem's root
+	FLAG_CUT = 4,        // the path is longer than MAX_PATH or MAX_DEPTH; its root side is missing
+	FLAG_UNSTABLE = 8,   // renames kept overtaking the walk: names may mix two moments
+	FLAG_VIEW = 16,      // the view path is complete
+	FLAG_OLD_SIZE = 32,  // old_size is known
+	FLAG_SIZE = 64,      // size is known
+};
+
+#define MAX_PATH 4096  // bytes of one path, as PATH_MAX
+#define MAX_DEPTH 2048 // names in one path: PATH_MAX of "a/a/a…"
+#define NAME_SPACE 256 // NAME_MAX and the terminating NUL
+#define DATA_SIZE 16384
+#define COMM 16
+
+// actor is who did it. Ids are those of the initial namespaces.
+struct actor {
+	u64 start; // nanoseconds since boot, suspend included
+	u32 tgid;
+	u32 tid;
+	u32 ppid;
+	u32 uid;
+	u32 gid;
+	u32 loginuid; // (u32)-1: never set
+	char comm[COMM];
+};
+
+// names is one path: `bytes` of data that hold `count` names, each ended by
+// NUL, from the leaf to the filesystem's root. The leaf-side `in_mount` of
+// them lie inside the mount that the actor used.
+struct names {
+	u16 bytes;
+	u16 count;
+	u16 in_mount;
+	u16 unused;
+};
+
+// record is one event. Behind it in the ring lie its data: the names of
+// `path`, then those of `old`, then those of `view` (the mountpoint as the
+// actor sees it, leaf to root), then `target_bytes` of a symlink's target.
+struct record {
+	u64 time; // CLOCK_BOOTTIME, nanoseconds
+	u64 ino;
+	u64 old_ino;
+	u64 size;
+	u64 old_size;
+	u64 magic; // s_magic of the filesystem
+	u32 dev;   // s_dev, the kernel's encoding: major << 20 | minor
+	u32 nlink;
+	u16 mode;
+	u16 op;
+	u32 flags;
+	struct actor actor;
+	struct names path;
+	struct names old;
+	struct names view;
+	u32 target_bytes;
+	u32 data_bytes;
+};
+
+// hook numbers the rows of counters; the order is that of hooks in Go.
+enum hook {
+	HOOK_OPEN,
+	HOOK_MODIFY,
+	HOOK_CLOSE,
+	HOOK_UNLINK,
+	HOOK_RENAME,
+	HOOK_MKDIR,
+	HOOK_LINK,
+	HOOK_SYMLINK,
+	HOOK_MKNOD,
+	HOOK_STASH,
+	HOOKS,
+};
+
+// counters are per hook and CPU.
+struct counters {
+	u64 seen;
+	u64 emitted;
+	u64 ignored; // done by this process itself
+	u64 failed;  // the operation failed
+	u64 slow;    // the state had to be climbed for
+	u64 lost_ring;
+	u64 lost_map;
+	u64 lost_scratch;
+};
+
+// walks are the automaton's own counters, per CPU.
+struct walks {
+	u64 climbs;
+	u64 retries;  // a rename overtook the climb
+	u64 gave_up;  // answered "unknown"
+	u64 bumps;    // of the epoch
+	u64 no_scratch;
+};
+
+// state is one state of the automaton: where a name without an edge leads.
+struct state {
+	u32 next;
+	u32 flags;
+};
+
+enum state_flag {
+	STATE_NAMED = 1,   // has edges, so the name matters
+	STATE_ACCEPTS = 2, // a file in this state may match
+};
+
+// edge is the key of a transition: the beginning of the name and NUL, as
+// watch.Key has it. Names that share a key share the target; Go decides exactly.
+#define EDGE_NAME 64
+struct edge {
+	u32 from;
+	char name[EDGE_NAME];
+};
+
+struct pair {
+	u32 a; // a < b
+	u32 b;
+};
+
+// seed is the state that a directory has because a mount of the host shows it.
+struct seed {
+	u32 state;
+	u32 dev;
+	u64 ino;
+};
+
+#endif

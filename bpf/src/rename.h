@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// rename: a name moved, and the automaton's epoch.
+//
+//   renameat2(2), nfsd, overlayfs -> vfs_rename -> (the filesystem did it) ->
+//   d_move | d_exchange (some filesystems call them themselves)
+//
+// At the entry of d_move the filesystem has succeeded, and `dentry` still has
+// its old name while `target` has the new one and the file that is replaced.
+// Renaming one hard link over another of the same file does nothing and does
+// not come here.
+
+#include "hook.h"
+
+static __always_inline bool is_directory(struct inode *inode)
+{
+	return inode && (fetch(inode, i_mode) & S_IFMT) == S_IFDIR;
+}
+
+// move_begins voids all tags if a directory changes its state by moving; where
+// old and new state are equal, so are those of everything beneath.
+static __always_inline void move_begins(struct counters *counted, struct control *c, u32 from, u32 to)
+{
+	u32 tid = bpf_get_current_pid_tgid(), one = 1;
+
+	if (from == to && from < UNATTACHED)
+		return;
+	if (bpf_map_update_elem(&moving, &tid, &one, BPF_ANY))
+		count(counted->lost_map);
+	bump(c);
+}
+
+static __always_inline void move_ends(void)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct control *c = settings();
+
+	if (!c || bpf_map_delete_elem(&moving, &tid))
+		return;
+	bump(c);
+}
+
+static __always_inline void emit_rename(struct counters *counted, u32 state, struct dentry *from,
+					struct dentry *to, u64 mnt, u64 replaced)
+{
+	struct scratch *s;
+	u32 slot;
+
+	s = draft(counted, &slot, OP_RENAME, state, fetch(from, d_inode));
+	if (!s)
+		return;
+	s->record.old_ino = replaced;
+	write_path(slot, s, to, mnt, &s->record.path);
+	write_path(slot, s, from, mnt, &s->record.old);
+	write_mountpoint(slot);
+	send(counted, slot, s);
+}
+
+static __always_inline u32 either(u32 a, u32 b)
+{
+	return a == UNKNOWN || b == UNKNOWN ? UNKNOWN : a;
+}
+
+static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
+{
+	struct counters *counted = counters(HOOK_RENAME);
+	struct inode *replaced = fetch(to, d_inode);
+	struct control *c = settings();
+	u64 mnt, key = (u64)replaced;
+	u32 old, new, state;
+
+	if (!counted || !c)
+		return;
+	count(counted->seen);
+	mnt = peek_mount(from);
+	old = judge(counted, from, (void *)mnt);
+	new = judge(counted, to, (void *)mnt);
+	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
+		move_begins(counted, c, old, new);
+	if (!exchange && is_directory(replaced))
+		bpf_map_delete_elem(&tags, &key);
+	if (!accepts(old) && !accepts(new))
+		return;
+	mnt = take_mount(from);
+	if (own(c)) {
+		count(counted->ignored);
+		return;
+	}
+	state = either(old, new);
+	emit_rename(counted, state, from, to, mnt, exchange || !replaced ? 0 : fetch(replaced, i_ino));
+	if (exchange)
+		emit_rename(counted, state, to, from, mnt, 0);
+}
+
+// on_path_rename keeps the mount if either side may be watched.
+static __always_inline void on_path_rename(const struct path *old_dir, struct dentry *old_dentry,
+					   const struct path *new_dir)
+{
+	struct counters *counted = counters(HOOK_STASH);
+	struct dentry *from = fetch(old_dir, dentry), *to = fetch(new_dir, dentry);
+	struct vfsmount *mnt = fetch(old_dir, mnt);
+
+	if (!counted)
+		return;
+	count(counted->seen);
+	if (state_of(counted, from, mnt) != DEAD || state_of(counted, to, mnt) != DEAD)
+		keep_mount(counted, mnt, from, old_dentry);
+}
+
+SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir), const struct path *old_dir,
+	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+ENTRY_HOOK(d_move, on_move(dentry, target, false), struct dentry *dentry, struct dentry *target)
+ENTRY_HOOK(d_exchange, on_move(dentry1, dentry2, true), struct dentry *dentry1, struct dentry *dentry2)
+EXIT_HOOK(d_move, move_ends())
+EXIT_HOOK(d_exchange, move_ends())

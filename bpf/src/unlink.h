@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// unlink and rmdir: a name is gone.
+//
+//   unlinkat(2), nfsd, overlayfs -> vfs_unlink | vfs_rmdir -> (the filesystem
+//   did it) -> d_delete;  btrfs: SNAP_DESTROY ioctl -> d_delete
+//
+// d_delete is called when the filesystem has succeeded and before the dentry
+// loses its inode, so at its entry both the outcome and the identity are known;
+// at the exit of vfs_unlink the dentry is negative already. A file that NFS
+// keeps under a ".nfs" name is renamed instead, and reported so.
+
+#include "hook.h"
+
+static __always_inline void on_delete(struct dentry *dentry)
+{
+	struct counters *counted = counters(HOOK_UNLINK);
+	struct inode *inode = fetch(dentry, d_inode);
+	struct control *c = settings();
+	u64 mnt, key = (u64)inode;
+	u32 state, op = OP_UNLINK;
+
+	if (!counted || !c || !inode)
+		return;
+	count(counted->seen);
+	mnt = peek_mount(dentry);
+	state = judge(counted, dentry, (void *)mnt);
+	if ((fetch(inode, i_mode) & S_IFMT) == S_IFDIR) {
+		bpf_map_delete_elem(&tags, &key); // its address will be reused
+		op = OP_RMDIR;
+	}
+	if (!accepts(state))
+		return;
+	mnt = take_mount(dentry);
+	if (own(c))
+		count(counted->ignored);
+	else
+		emit(counted, op, state, (u64)dentry, mnt, inode);
+}
+
+SECURITY_HOOK(path_unlink, on_path(dir, dentry), const struct path *dir, struct dentry *dentry)
+SECURITY_HOOK(path_rmdir, on_path(dir, dentry), const struct path *dir, struct dentry *dentry)
+ENTRY_HOOK(d_delete, on_delete(dentry), struct dentry *dentry)

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"time"
+
+	"github.com/falco-fim/fim/event"
+)
+
+// Counter is one number that the backend counts. It only grows.
+type Counter struct {
+	Name  string // lower-case letters and underscores
+	Help  string
+	Value uint64
+}
+
+// hookNames are the names of the rows of counters, in the order of enum hook.
+var hookNames = [trampolinesHookHOOKS]string{
+	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash",
+}
+
+// hookColumns are what each row counts.
+var hookColumns = []struct {
+	name, help string
+	of         func(*trampolinesCounters) uint64
+}{
+	{"seen", "calls seen", func(c *trampolinesCounters) uint64 { return c.Seen }},
+	{"emitted", "records sent", func(c *trampolinesCounters) uint64 { return c.Emitted }},
+	{"ignored", "calls of this process itself", func(c *trampolinesCounters) uint64 { return c.Ignored }},
+	{"failed", "operations that failed", func(c *trampolinesCounters) uint64 { return c.Failed }},
+	{"slow_walks", "directories whose state had to be climbed for", func(c *trampolinesCounters) uint64 { return c.Slow }},
+	{"lost_ring", "records lost because the ring buffer was full", func(c *trampolinesCounters) uint64 { return c.LostRing }},
+	{"lost_map", "entries lost because a map was full", func(c *trampolinesCounters) uint64 { return c.LostMap }},
+	{"lost_scratch", "records lost for want of scratch memory", func(c *trampolinesCounters) uint64 { return c.LostScratch }},
+}
+
+// counters sums a row of the kernel's counters over the CPUs.
+func counters(o *objects, hook int) (sum trampolinesCounters) {
+	var cpus []trampolinesCounters
+	if o.table("counts").Lookup(uint32(hook), &cpus) != nil {
+		return sum
+	}
+	for i := range cpus {
+		c := &cpus[i]
+		sum.Seen += c.Seen
+		sum.Emitted += c.Emitted
+		sum.Ignored += c.Ignored
+		sum.Failed += c.Failed
+		sum.Slow += c.Slow
+		sum.LostRing += c.LostRing
+		sum.LostMap += c.LostMap
+		sum.LostScratch += c.LostScratch
+	}
+	return sum
+}
+
+// walks sums the automaton's counters over the CPUs.
+func walks(o *objects) (sum trampolinesWalks) {
+	var cpus []trampolinesWalks
+	if o.table("walked").Lookup(uint32(0), &cpus) != nil {
+		return sum
+	}
+	for i := range cpus {
+		c := &cpus[i]
+		sum.Climbs += c.Climbs
+		sum.Retries += c.Retries
+		sum.GaveUp += c.GaveUp
+		sum.Bumps += c.Bumps
+		sum.NoScratch += c.NoScratch
+	}
+	return sum
+}
+
+// Stats returns what the backend counts; any thread may call it, also after
+// Close.
+func (b *Backend) Stats() []Counter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return b.last
+	}
+	return b.count()
+}
+
+func (b *Backend) count() []Counter {
+	var all []Counter
+	for hook, name := range hookNames {
+		c := counters(b.objects, hook)
+		for _, column := range hookColumns {
+			all = append(all, Counter{"ebpf_" + name + "_" + column.name, name + ": " + column.help, column.of(&c)})
+		}
+	}
+	w := walks(b.objects)
+	return append(all,
+		Counter{"ebpf_climbs", "climbs through directories", w.Climbs},
+		Counter{"ebpf_climb_retries", "climbs repeated because a rename overtook them", w.Retries},
+		Counter{"ebpf_climbs_given_up", "climbs that ended without an answer", w.GaveUp},
+		Counter{"ebpf_epoch_bumps", "renames that voided the states of directories", w.Bumps},
+		Counter{"ebpf_climbs_without_memory", "climbs not made for want of scratch memory", w.NoScratch},
+		Counter{"ebpf_skipped", "calls that the kernel skipped a program for", b.skipped()},
+		Counter{"ebpf_unmatched", "records that no pattern matches", b.paths.unlike.Load()},
+		Counter{"ebpf_unplaced", "records of files that no mount of the host shows", b.paths.nowhere.Load()},
+	)
+}
+
+// skipped sums the calls that went by without the program being run: the
+// trampoline's guard, or no free instance of a return probe.
+func (b *Backend) skipped() (sum uint64) {
+	for _, p := range b.hooks {
+		for _, name := range p.programs(p.flavour) {
+			program := b.objects.program(name)
+			if program == nil {
+				continue
+			}
+			if s, err := program.Stats(); err == nil {
+				sum += s.RecursionMisses
+			}
+		}
+	}
+	for _, l := range b.links {
+		info, err := l.Info()
+		if err != nil {
+			continue
+		}
+		if k := info.PerfEvent(); k != nil && k.Kprobe() != nil {
+			sum += k.Kprobe().Missed
+		}
+	}
+	return sum
+}
+
+// losses turns growing counters of loss into events.
+type losses struct {
+	looked time.Time
+	told   [3]uint64
+	now    [3]uint64
+}
+
+var lossReasons = [3][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full")}
+
+// lookEvery keeps the reading of counters from costing what events should.
+const lookEvery = time.Second
+
+// next fills e with a loss that has not been told of.
+func (l *losses) next(o *objects, e *event.Event) bool {
+	if now := time.Now(); now.Sub(l.looked) >= lookEvery {
+		l.looked = now
+		l.look(o)
+	}
+	for i := range l.now {
+		if n := l.now[i] - l.told[i]; n > 0 {
+			l.told[i] = l.now[i]
+			*e = event.Event{Op: event.OpLost, Boot: bootTime()}
+			e.Lost = event.Lost{Count: event.Known(n), Reason: lossReasons[i]}
+			return true
+		}
+	}
+	return false
+}
+
+func (l *losses) look(o *objects) {
+	l.now = [3]uint64{}
+	for hook := range hookNames {
+		c := counters(o, hook)
+		l.now[0] += c.LostRing
+		l.now[1] += c.LostMap
+		l.now[2] += c.LostScratch
+	}
+}
