@@ -15,7 +15,7 @@ import (
 )
 
 // guestCache is the checkout's own cache: a kernel is downloaded once, not once
-// a test.
+// a test. Without FIM_TEST_VM it skips the test.
 func guestCache(t *testing.T) *Cache {
 	t.Helper()
 	if os.Getenv("FIM_TEST_VM") == "" {
@@ -28,10 +28,10 @@ func guestCache(t *testing.T) *Cache {
 	return &Cache{Dir: dir, Log: os.Stderr}
 }
 
-// guest runs a script in a kernel of its own and returns what was printed.
-func guest(t *testing.T, o Options, script string) (Result, string, error) {
+// guest runs a script in a kernel of its own and returns what was printed. The
+// tests run beside each other, which shows that guests do not disturb theirs.
+func guest(t *testing.T, c *Cache, o Options, script string) (Result, string, error) {
 	t.Helper()
-	c := guestCache(t)
 	t.Parallel()
 	o.Payload = t.TempDir()
 	if err := os.WriteFile(filepath.Join(o.Payload, "run.sh"), []byte(script), 0o644); err != nil {
@@ -47,10 +47,11 @@ func guest(t *testing.T, o Options, script string) (Result, string, error) {
 }
 
 func TestEveryKernelBootsAndIsTheOneAskedFor(t *testing.T) {
+	c := guestCache(t)
 	for _, k := range Kernels {
 		t.Run(k.Name, func(t *testing.T) {
 			out := t.TempDir()
-			r, console, err := guest(t, Options{Kernel: k.Name, Out: out}, `
+			r, console, err := guest(t, c, Options{Kernel: k.Name, Out: out}, `
 				set -e
 				uname -r >out/release
 				test -s /sys/kernel/btf/vmlinux
@@ -87,6 +88,7 @@ func result(t *testing.T, out, name string) string {
 }
 
 func TestTheExitCodeIsThatOfTheScript(t *testing.T) {
+	c := guestCache(t)
 	for name, tc := range map[string]struct {
 		script string
 		want   int
@@ -101,7 +103,7 @@ func TestTheExitCodeIsThatOfTheScript(t *testing.T) {
 		"the folder is moved": {"mv out elsewhere; mkdir out; exit 7", 7},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, console, err := guest(t, Options{Kernel: "6.12"}, tc.script)
+			r, console, err := guest(t, c, Options{Kernel: "6.12"}, tc.script)
 			if err != nil || r.ExitCode != tc.want {
 				t.Fatalf("exit code %d, error %v, want %d; console:\n%s", r.ExitCode, err, tc.want, console)
 			}
@@ -110,6 +112,7 @@ func TestTheExitCodeIsThatOfTheScript(t *testing.T) {
 }
 
 func TestAGuestThatDoesNotAnswerIsAFailureThatSaysWhy(t *testing.T) {
+	c := guestCache(t)
 	for name, tc := range map[string]struct {
 		script string
 		want   error
@@ -125,7 +128,7 @@ func TestAGuestThatDoesNotAnswerIsAFailureThatSaysWhy(t *testing.T) {
 			if tc.want == ErrTimeout {
 				o.Timeout = 20 * time.Second
 			}
-			_, _, err := guest(t, o, tc.script)
+			_, _, err := guest(t, c, o, tc.script)
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("error %v, want %v", err, tc.want)
 			}
@@ -137,23 +140,26 @@ func TestAGuestThatDoesNotAnswerIsAFailureThatSaysWhy(t *testing.T) {
 }
 
 func TestTheCommandLineReachesTheKernel(t *testing.T) {
-	_, console, err := guest(t, Options{Kernel: "6.12", Append: "lsm=landlock,bpf"}, "cat /sys/kernel/security/lsm")
+	c := guestCache(t)
+	_, console, err := guest(t, c, Options{Kernel: "6.12", Append: "lsm=landlock,bpf"}, "cat /sys/kernel/security/lsm")
 	if err != nil || !strings.Contains(console, "landlock,bpf") || strings.Contains(console, "apparmor") {
 		t.Fatalf("error %v, console:\n%s", err, console)
 	}
 }
 
 func TestEverythingPrintedArrivesBeforeTheMachineIsOff(t *testing.T) {
-	_, console, err := guest(t, Options{Kernel: "6.12"}, `seq 1 20000; printf 'the end'`)
+	c := guestCache(t)
+	_, console, err := guest(t, c, Options{Kernel: "6.12"}, `seq 1 20000; printf 'the end'`)
 	if err != nil || !strings.Contains(console, "\n19999\n20000\nthe end") {
 		t.Fatalf("error %v, console ends with %q", err, lastLines(console, 5))
 	}
 }
 
 func TestResultsComeBackUnderTheirNames(t *testing.T) {
+	c := guestCache(t)
 	out := t.TempDir()
 	const hostile = "a b\nc\x1b[2J\xff;$(reboot)"
-	_, console, err := guest(t, Options{Kernel: "6.12", Out: out}, `mkdir -p out/sub; printf content >"out/sub/$(printf 'a b\nc\033[2J\377;$(reboot)')"`)
+	_, console, err := guest(t, c, Options{Kernel: "6.12", Out: out}, `mkdir -p out/sub; printf content >"out/sub/$(printf 'a b\nc\033[2J\377;$(reboot)')"`)
 	if err != nil {
 		t.Fatalf("%v; console:\n%s", err, console)
 	}

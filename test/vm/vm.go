@@ -82,7 +82,8 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Run boots the kernel, runs the payload and returns when the machine is off.
 // The error is a [*Failure] when the guest did not answer, and anything else
 // when there was no guest to answer. Any number of guests may run at once, each
-// with its own Out.
+// with its own Out; since each keeps as many of the host's processors busy as it
+// has of its own, more than fit make none of them finish sooner.
 func (c *Cache) Run(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
 	if _, err := os.Stat(filepath.Join(o.Payload, "run.sh")); err != nil {
