@@ -25,26 +25,50 @@ struct position {
 	u32 pointer; // the function returns a pointer, to the dentry it made
 };
 
-#define MAX_PARAMETERS 8
+// Where a context has its parameters: trampolines in a row, probes in the
+// registers of the calling convention.
+#if !defined(PROBES)
+#define SLOT_OFFSET(i) (i * 8)
+#elif defined(__TARGET_ARCH_x86)
+#define SLOT_OFFSET(i)                                                                             \
+	(i == 0 ? __builtin_offsetof(struct pt_regs, di)                                           \
+	 : i == 1 ? __builtin_offsetof(struct pt_regs, si)                                         \
+	 : i == 2 ? __builtin_offsetof(struct pt_regs, dx)                                         \
+	 : i == 3 ? __builtin_offsetof(struct pt_regs, cx)                                         \
+		  : __builtin_offsetof(struct pt_regs, r8))
+#else
+#define SLOT_OFFSET(i) (i * 8) // x0 to x7 come first
+#endif
 
-#ifndef PROBES
+// read_context reads a context at a constant offset, which is the only way the
+// verifier allows; without the assembly the compiler folds the cases of slot_of
+// into one computed address.
+#define read_context(ctx, offset)                                                                  \
+	({                                                                                         \
+		u64 value;                                                                         \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(value) : "r"(ctx), "i"(offset));      \
+		value;                                                                             \
+	})
 
-// The verifier types a context slot only when it is read at a constant offset;
-// without the assembly the compiler folds the cases into one computed address.
-#define SLOT(i)                                                                                    \
-	case i:                                                                                    \
-		asm volatile("%0 = *(u64 *)(%1 + " #i " * 8)" : "=r"(value) : "r"(ctx));           \
-		break;
-
+// slot_of reads the parameter at a position (of fexit also the result).
 static __always_inline u64 slot_of(void *ctx, u32 position)
 {
-	u64 value = 0;
-
 	switch (position) {
-	SLOT(0) SLOT(1) SLOT(2) SLOT(3) SLOT(4) SLOT(5) SLOT(6) SLOT(7)
+	case 0: return read_context(ctx, SLOT_OFFSET(0));
+	case 1: return read_context(ctx, SLOT_OFFSET(1));
+	case 2: return read_context(ctx, SLOT_OFFSET(2));
+	case 3: return read_context(ctx, SLOT_OFFSET(3));
+	case 4: return read_context(ctx, SLOT_OFFSET(4));
+#ifndef PROBES
+	case 5: return read_context(ctx, SLOT_OFFSET(5));
+	case 6: return read_context(ctx, SLOT_OFFSET(6));
+	case 7: return read_context(ctx, SLOT_OFFSET(7));
+#endif
 	}
-	return value;
+	return 0;
 }
+
+#ifndef PROBES
 
 // SECURITY_HOOK: security_<hook>(params) calls the body.
 #define SECURITY_HOOK(hook, body, params...)                                                       \
@@ -99,18 +123,6 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 		body;                                                                              \
 		return 0;                                                                          \
 	}
-
-static __always_inline u64 slot_of(struct pt_regs *ctx, u32 position)
-{
-	switch (position) {
-	case 0: return PT_REGS_PARM1(ctx);
-	case 1: return PT_REGS_PARM2(ctx);
-	case 2: return PT_REGS_PARM3(ctx);
-	case 3: return PT_REGS_PARM4(ctx);
-	case 4: return PT_REGS_PARM5(ctx);
-	}
-	return 0;
-}
 
 // A return probe sees no arguments: the entry keeps them.
 #define RESULT_HOOK(function, body)                                                                \
