@@ -81,6 +81,29 @@ func (c *Cache) open(ctx context.Context, suite string) (*archive, error) {
 	return a, nil
 }
 
+// configuration makes an apt that sees this archive alone. Those checks of
+// signatures that a machine may have loosened are set back.
+const configuration = `
+Dir::Etc::SourceList "%[1]s/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State "%[1]s/state";
+Dir::State::status "%[1]s/status";
+Dir::Cache "%[1]s/cache";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+// The cache may lie where the user _apt cannot go.
+APT::Sandbox::User "root";
+APT::Get::AllowUnauthenticated "false";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+Acquire::Retries "3";
+#clear Acquire::Languages;
+Acquire::Languages { "none"; };
+// Descriptions of desktop programs, which some machines ask for.
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+`
+
 // lay makes the files and folders that apt expects.
 func (a *archive) lay() error {
 	for _, d := range []string{"state/lists/partial", "cache/archives/partial"} {
@@ -88,45 +111,28 @@ func (a *archive) lay() error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(a.dir, "status"), nil, 0o644); err != nil {
-		return err
+	for name, content := range map[string]string{
+		"apt.conf":     fmt.Sprintf(configuration, a.dir),
+		"sources.list": fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, a.mirror, a.suite),
+		"status":       "", // no package is installed
+	} {
+		if err := os.WriteFile(filepath.Join(a.dir, name), []byte(content), 0o644); err != nil {
+			return err
+		}
 	}
-	source := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, a.mirror, a.suite)
-	return os.WriteFile(filepath.Join(a.dir, "sources.list"), []byte(source), 0o644)
+	return nil
+}
+
+// command prepares a program of apt for this archive. A file named on the
+// command line is read after the machine's own configuration and wins
+// (apt.conf(5)).
+func (a *archive) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	return command(ctx, program, append([]string{"-c", filepath.Join(a.dir, "apt.conf")}, args...)...)
 }
 
 // apt runs a program of apt on this archive and returns what it printed.
 func (a *archive) apt(ctx context.Context, program string, args ...string) (string, error) {
 	return output(a.command(ctx, program, args...))
-}
-
-// command prepares a program of apt that sees this archive alone. Options on the
-// command line win over the machine's configuration, so those that would loosen
-// the checks of signatures are set back here.
-func (a *archive) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	options := []string{
-		"Dir::Etc::SourceList=" + filepath.Join(a.dir, "sources.list"),
-		"Dir::Etc::SourceParts=/dev/null",
-		"Dir::State=" + filepath.Join(a.dir, "state"),
-		"Dir::State::status=" + filepath.Join(a.dir, "status"),
-		"Dir::Cache=" + filepath.Join(a.dir, "cache"),
-		"APT::Architecture=amd64",
-		"APT::Architectures=amd64",
-		"APT::Sandbox::User=root", // the cache may lie where the user _apt cannot go
-		"APT::Get::AllowUnauthenticated=false",
-		"Acquire::AllowInsecureRepositories=false",
-		"Acquire::AllowWeakRepositories=false",
-		"Acquire::AllowDowngradeToInsecureRepositories=false",
-		"Acquire::Languages=none",
-		"Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false", // descriptions of desktop programs
-		"Acquire::Retries=3",
-	}
-	cmd := command(ctx, program)
-	for _, o := range options {
-		cmd.Args = append(cmd.Args, "-o", o)
-	}
-	cmd.Args = append(cmd.Args, args...)
-	return cmd
 }
 
 // search returns the names of the suite's packages that match the regular

@@ -89,11 +89,11 @@ func (c *Cache) Run(ctx context.Context, o Options) (Result, error) {
 	if _, err := os.Stat(filepath.Join(o.Payload, "run.sh")); err != nil {
 		return Result{}, fmt.Errorf("vm: the payload needs a run.sh: %w", err)
 	}
-	image, err := c.Kernel(ctx, o.Kernel)
+	root, err := c.Root(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	root, err := c.Root(ctx)
+	image, err := c.Kernel(ctx, o.Kernel)
 	if err != nil {
 		return Result{}, err
 	}

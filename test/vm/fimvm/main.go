@@ -24,7 +24,7 @@ const exitNoAnswer = 125
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	code := exitNoAnswer
+	var code int
 	if err := command(&code).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "fimvm:", err)
 		code = exitNoAnswer
@@ -47,10 +47,11 @@ func command(code *int) *cobra.Command {
 			return err
 		},
 	}
+	root.CompletionOptions.DisableDefaultCmd = true
 	f := root.PersistentFlags()
 	f.StringVar(&cache.Dir, "cache", "", "directory of kernels and root filesystems (default $FIM_VM_CACHE, else .cache/vm of the repository)")
 	f.StringVar(&cache.Mirror, "mirror", "", "URL of a Debian archive (default: the one that this machine's apt uses)")
-	root.AddCommand(runCommand(cache, code), fetchCommand(cache, code), listCommand(code))
+	root.AddCommand(runCommand(cache, code), fetchCommand(cache), listCommand())
 	return root
 }
 
@@ -81,7 +82,7 @@ timeout, or no machine at all.`,
 	return cmd
 }
 
-func fetchCommand(cache *vm.Cache, code *int) *cobra.Command {
+func fetchCommand(cache *vm.Cache) *cobra.Command {
 	return &cobra.Command{
 		Use:   "fetch [KERNEL…]",
 		Short: "Bring kernels in the cache up to date (default: all of them)",
@@ -103,13 +104,12 @@ func fetchCommand(cache *vm.Cache, code *int) *cobra.Command {
 			if _, err := cache.Root(cmd.Context()); err != nil {
 				failed = append(failed, err)
 			}
-			*code = 0
 			return errors.Join(failed...)
 		},
 	}
 }
 
-func listCommand(code *int) *cobra.Command {
+func listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Print the names of the kernels",
@@ -118,7 +118,6 @@ func listCommand(code *int) *cobra.Command {
 			for _, k := range vm.Kernels {
 				fmt.Println(k.Name)
 			}
-			*code = 0
 		},
 	}
 }
