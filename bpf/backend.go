@@ -140,7 +140,7 @@ func (b *Backend) Refresh(mounts []Mount) error { return b.seeder.refresh(mounts
 // [os.ErrClosed] after Close. It is never called concurrently.
 func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 	for {
-		if b.losses.next(b.objects, e) {
+		if b.losses.next(b, e) {
 			return nil
 		}
 		b.reader.SetDeadline(deadline)

@@ -10,10 +10,11 @@ import (
 
 // paths are the buffers that an event's names live in until the next one.
 type paths struct {
-	buf     []byte
-	places  []Place
-	unlike  atomic.Uint64 // records that the kernel passed and no pattern matches
-	nowhere atomic.Uint64 // records of files that no host mount shows
+	buf       []byte
+	places    []Place
+	undecided atomic.Uint64 // records that neither side could decide: lost
+	unlike    atomic.Uint64 // records that the kernel passed and no pattern matches
+	nowhere   atomic.Uint64 // records of files that no host mount shows
 }
 
 // decide turns a record into an event if it is one of ours.
@@ -41,10 +42,14 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 // passes if the kernel side was sure that its directory is watched: its inode
 // is evidence, its path is not known.
 func (b *Backend) match(r *raw, e *event.Event) bool {
+	p := &b.paths
+	if r.has(trampolinesFlagFLAG_UNSTABLE) && r.has(trampolinesFlagFLAG_UNKNOWN) {
+		p.undecided.Add(1) // neither side could tell, and a guess is no evidence
+		return false
+	}
 	if !r.placeable() {
 		return true
 	}
-	p := &b.paths
 	host, ours, seen := b.side(r, r.path, e)
 	e.File.HostPath = host
 	if e.Op == event.OpRename {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,6 +28,7 @@ import (
 // itself as the actor.
 func TestMain(m *testing.M) {
 	if actor := actors[os.Getenv("FIM_TEST_ACTOR")]; actor != nil {
+		runtime.LockOSThread() // root directory and mount namespace are a thread's
 		if err := actor(os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -167,6 +169,12 @@ func flavoursUnderTest(o *Options) {
 // unless FIM_MUST_ATTACH says that it must not.
 func openBackend(t testing.TB, ops []event.Op, patterns ...string) *Backend {
 	t.Helper()
+	return openSized(t, 32*1024, ops, patterns...)
+}
+
+// openSized is openBackend with a ring of so many KiB.
+func openSized(t testing.TB, ringKiB int, ops []event.Op, patterns ...string) *Backend {
+	t.Helper()
 	var o watch.Options
 	for _, p := range patterns {
 		o.Include = append(o.Include, watch.Pattern{Glob: p, Name: p})
@@ -176,7 +184,7 @@ func openBackend(t testing.TB, ops []event.Op, patterns ...string) *Backend {
 		t.Fatal(err)
 	}
 	mounts, place := hostMounts(t)
-	opts := Options{Set: set, Ops: ops, HostRoot: "/", RingKiB: 1024, Mounts: mounts, Place: place}
+	opts := Options{Set: set, Ops: ops, HostRoot: "/", RingKiB: ringKiB, Mounts: mounts, Place: place}
 	flavoursUnderTest(&opts)
 	began := time.Now()
 	b, err := Open(opts)
@@ -203,7 +211,7 @@ func openBackend(t testing.TB, ops []event.Op, patterns ...string) *Backend {
 func drain(t testing.TB, b *Backend, last string) []*event.Event {
 	t.Helper()
 	var all []*event.Event
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(3 * time.Minute)
 	for {
 		var e event.Event
 		if err := b.Next(&e, deadline); err != nil {

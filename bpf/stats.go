@@ -99,6 +99,7 @@ func (b *Backend) count() []Counter {
 		Counter{"ebpf_epoch_bumps", "renames that voided the states of directories", w.Bumps},
 		Counter{"ebpf_climbs_without_memory", "climbs not made for want of scratch memory", w.NoScratch},
 		Counter{"ebpf_skipped", "calls that the kernel skipped a program for", b.skipped()},
+		Counter{"ebpf_undecided", "records lost because renames kept overtaking the walk", b.paths.undecided.Load()},
 		Counter{"ebpf_unmatched", "records that no pattern matches", b.paths.unlike.Load()},
 		Counter{"ebpf_unplaced", "records of files that no mount of the host shows", b.paths.nowhere.Load()},
 	)
@@ -130,23 +131,23 @@ func (b *Backend) skipped() (sum uint64) {
 	return sum
 }
 
+// lossReasons are the words of [event.Lost], in the order of losses.
+var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full"), []byte("path_unstable")}
+
 // losses turns growing counters of loss into events.
 type losses struct {
-	looked time.Time
-	told   [3]uint64
-	now    [3]uint64
+	looked    time.Time
+	told, now [len(lossReasons)]uint64
 }
-
-var lossReasons = [3][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full")}
 
 // lookEvery keeps the reading of counters from costing what events should.
 const lookEvery = time.Second
 
 // next fills e with a loss that has not been told of.
-func (l *losses) next(o *objects, e *event.Event) bool {
+func (l *losses) next(b *Backend, e *event.Event) bool {
 	if now := time.Now(); now.Sub(l.looked) >= lookEvery {
 		l.looked = now
-		l.look(o)
+		l.look(b)
 	}
 	for i := range l.now {
 		if n := l.now[i] - l.told[i]; n > 0 {
@@ -159,10 +160,10 @@ func (l *losses) next(o *objects, e *event.Event) bool {
 	return false
 }
 
-func (l *losses) look(o *objects) {
-	l.now = [3]uint64{}
+func (l *losses) look(b *Backend) {
+	l.now = [len(lossReasons)]uint64{3: b.paths.undecided.Load()}
 	for hook := range hookNames {
-		c := counters(o, hook)
+		c := counters(b.objects, hook)
 		l.now[0] += c.LostRing
 		l.now[1] += c.LostMap
 		l.now[2] += c.LostScratch

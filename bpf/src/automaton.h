@@ -38,6 +38,7 @@
 #define CHUNK 8 // steps per call of a function that the verifier checks once
 #define CHUNKS (MAX_DEPTH / CHUNK)
 #define TRIES 5
+#define MAX_SPINS 1024
 
 enum end {
 	END_NONE,     // still walking
@@ -90,6 +91,20 @@ static __always_inline u32 joined(u32 state, u64 dentry)
 	struct seed *seed = bpf_map_lookup_elem(&seeds, &inode);
 
 	return seed ? join(state, seed->state) : state;
+}
+
+// settled_seq is the sequence once no rename is under way, or an odd one after
+// waiting as long as a rename may take whose virtual CPU was descheduled.
+__noinline u32 settled_seq(u32 spins)
+{
+	u32 seq = 1;
+
+	for (u32 i = 0; i < MAX_SPINS && i < spins; i++) {
+		seq = rename_seq();
+		if (!(seq & 1))
+			break;
+	}
+	return seq;
 }
 
 static __always_inline void end_walk(struct walk *w, u32 end, u32 state)
@@ -254,7 +269,7 @@ __noinline int try_resolve(u32 slot)
 	if (!s || !c)
 		return 0;
 	tag.epoch = *(volatile u32 *)&c->epoch;
-	seq = rename_seq();
+	seq = settled_seq(MAX_SPINS);
 	start_walk(&s->walk, tag.epoch);
 	walk_tree(slot, &s->walk);
 	d = (void *)s->walk.dir;

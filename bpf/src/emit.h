@@ -139,7 +139,7 @@ __noinline int try_names(u32 slot)
 
 	if (!s)
 		return 1;
-	seq = rename_seq();
+	seq = settled_seq(MAX_SPINS);
 	start_trail(&s->trail);
 	for (int i = 0; i < CHUNKS; i++)
 		if (!write_names(slot))
