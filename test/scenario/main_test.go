@@ -85,8 +85,10 @@ func prepare() (err error) {
 	if programs.deaf, err = program(*deafFlag, "fim-deaf", "-tags=fim_deaf", "./cmd/fim"); err != nil {
 		return err
 	}
-	programs.actor, err = program(*actorFlag, "actor", "./test/actor")
-	return err
+	if programs.actor, err = program(*actorFlag, "actor", "./test/actor"); err != nil {
+		return err
+	}
+	return os.Setenv("GOTMPDIR", base) // where testscript puts its directories
 }
 
 // program returns the absolute path of a program that was given, or builds it

@@ -6,13 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
-// chooseChange picks a change for the marker among the operations that the
-// watcher was told to report.
-func (w *watcher) chooseChange(args []string) error {
-	events := "mkdir"
+// change is something that settle can do to a path that nobody else uses.
+type change struct {
+	event string
+	do    func(path string) error
+}
+
+// changes are in the order of preference. Each causes its event exactly once,
+// also where events of one process on one file are merged.
+var changes = []change{
+	{"mkdir", func(path string) error { return os.Mkdir(path, 0o755) }},
+	{"create", touch},
+	{"unlink", func(path string) error { return errors.Join(touch(path), os.Remove(path)) }},
+}
+
+// chooseChange picks a change that a watcher with these arguments reports.
+func chooseChange(args []string) (func(path string) error, error) {
+	events := "mkdir" // among those that are reported without the flag
 	for i, arg := range args {
 		if value, ok := strings.CutPrefix(arg, "--event="); ok {
 			events = value
@@ -20,31 +34,13 @@ func (w *watcher) chooseChange(args []string) error {
 			events = args[i+1]
 		}
 	}
-	for event := range strings.SplitSeq(events, ",") {
-		switch event {
-		case "mkdir":
-			w.change = func(path string) error { return os.Mkdir(path, 0o755) }
-		case "create":
-			w.change = touch
-		case "unlink":
-			w.change = func(path string) error { return errors.Join(touch(path), os.Remove(path)) }
-		case "open":
-			w.change = func(path string) error {
-				if err := touch(path); err != nil {
-					return err
-				}
-				f, err := os.Open(path)
-				if err != nil {
-					return err
-				}
-				return f.Close()
-			}
-		default:
-			continue
+	chosen := strings.Split(events, ",")
+	for _, c := range changes {
+		if slices.Contains(chosen, c.event) {
+			return c.do, nil
 		}
-		return nil
 	}
-	return fmt.Errorf("--event %s: settle needs one of mkdir, create, unlink, open", events)
+	return nil, fmt.Errorf("--event %s: settle needs mkdir, create or unlink among them", events)
 }
 
 func touch(path string) error {

@@ -53,7 +53,8 @@ func (b *safeBuffer) String() string {
 // startWatch runs fim watch with args and returns as soon as it is ready.
 func startWatch(fim, backend, marker string, args []string) (*watcher, error) {
 	w := &watcher{marker: marker, lines: make(chan []byte, 1<<16)}
-	if err := w.chooseChange(args); err != nil {
+	var err error
+	if w.change, err = chooseChange(args); err != nil {
 		return nil, err
 	}
 	args = append([]string{"watch", "--backend", backend, "--format", "json"}, args...)
