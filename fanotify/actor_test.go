@@ -94,7 +94,11 @@ func play() {
 			arg, _ := hex.DecodeString(word)
 			args[i] = string(arg)
 		}
-		if err := verbs[words[0]](files, args); err != nil {
+		verb := verbs[words[0]]
+		if words[0] == "storm" {
+			verb = storm
+		}
+		if err := verb(files, args); err != nil {
 			fmt.Println(err)
 		} else {
 			fmt.Println()
