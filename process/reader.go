@@ -76,12 +76,7 @@ func (r *Reader) Fill(pid, pidfd int, p *event.Process) {
 		return
 	}
 	r.ids(dir, p)
-	p.Exe = r.link(dir, "exe", r.exe)
-	p.Cwd = r.link(dir, "cwd", r.cwd)
-	if args, err := read(dir, "cmdline", r.args); err == nil {
-		r.argv = splitArgs(r.argv[:0], args)
-		p.Argv = r.argv
-	}
+	r.program(dir, p)
 }
 
 // ids fills what stat, status and loginuid tell.

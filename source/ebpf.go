@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/bpf"
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/mount"
+	"github.com/falco-fim/fim/process"
+)
+
+// ebpfBackend adds to the kernel side what it does not know: where the host
+// mounts the filesystems, and what /proc tells of a process.
+type ebpfBackend struct {
+	*bpf.Backend
+	mounts *mounts
+	logf   func(format string, args ...any)
+}
+
+// openEBPF opens the backend that attaches programs to kernel functions.
+func openEBPF(s setup) (Backend, error) {
+	m, err := openMounts(s.root)
+	if err != nil {
+		return nil, err
+	}
+	b, err := bpf.Open(bpf.Options{
+		Set: s.set, Ops: s.ops, HostRoot: s.root,
+		Mounts: m.kernel(), Place: m.place, Who: who(s),
+	})
+	if err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	m.changed = false
+	return &ebpfBackend{b, m, s.logf}, nil
+}
+
+// who completes the kernel's account of a process from the procfs of the host,
+// whose numbers those of the kernel side are.
+func who(s setup) func(int, uint64, *event.Process) {
+	return process.New(filepath.Join(s.root, "proc")).Complete
+}
+
+// Next brings the kernel's seeds up to date when mounts have changed.
+func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
+	b.mounts.check()
+	if b.mounts.changed {
+		b.mounts.changed = false
+		if err := b.Refresh(b.mounts.kernel()); err != nil {
+			b.logf("ebpf: not all mounts are known to the kernel side: %v", err)
+		}
+	}
+	return b.Backend.Next(e, deadline)
+}
+
+// Close ends the kernel side first: it asks for places until then.
+func (b *ebpfBackend) Close() error {
+	return errors.Join(b.Backend.Close(), b.mounts.close())
+}
+
+// Watches names the hooks, a line each.
+func (b *ebpfBackend) Watches() []string {
+	var list []string
+	for _, h := range b.Hooks() {
+		list = append(list, h.String())
+	}
+	return list
+}
+
+// Stats turns the kernel side's counters into those of a stream.
+func (b *ebpfBackend) Stats() []Counter {
+	var rows []Counter
+	for _, c := range b.Backend.Stats() {
+		rows = append(rows, Counter(c))
+	}
+	return rows
+}
+
+// mounts is the host's mount table, kept up to date.
+type mounts struct {
+	name    string
+	fd      int // polled: the kernel marks an open mountinfo when the table changes
+	table   *mount.Table
+	changed bool // since the kernel side was told
+	found   []mount.Path
+	shown   map[*mount.Mount]bpf.Place // the texts of each mount, made once
+}
+
+func openMounts(root string) (*mounts, error) {
+	m := &mounts{name: "/proc/self/mountinfo"}
+	if root != "/" {
+		m.name = filepath.Join(root, "proc/1/mountinfo")
+	}
+	var err error
+	if m.fd, err = unix.Open(m.name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("open mount table %s: %w", m.name, err)
+	}
+	if err := m.read(); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+func (m *mounts) close() error { return unix.Close(m.fd) }
+
+// read takes the table as it is now.
+func (m *mounts) read() error {
+	table, err := mount.Read(m.name)
+	if err != nil {
+		return err
+	}
+	m.table, m.changed = table, true
+	m.shown = make(map[*mount.Mount]bpf.Place)
+	return nil
+}
+
+// check reads the table again if it changed. An unreadable table leaves the old
+// one, to be tried again at the next change.
+func (m *mounts) check() {
+	fds := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
+	if n, err := unix.Poll(fds, 0); err == nil && n > 0 {
+		_ = m.read()
+	}
+}
+
+// kernel returns the mounts as the kernel side wants them.
+func (m *mounts) kernel() []bpf.Mount {
+	var list []bpf.Mount
+	for _, row := range m.table.Mounts() {
+		list = append(list, bpf.Mount{Dev: row.Dev, Root: row.Root, Point: row.Point})
+	}
+	return list
+}
+
+// place appends the host paths of a file. The table is looked at for each event:
+// the mount that made the event possible may be younger than the last look.
+func (m *mounts) place(dst []bpf.Place, dev uint64, inFS []byte) []bpf.Place {
+	m.check()
+	m.found = m.table.HostPaths(m.found[:0], dev, inFS)
+	for _, f := range m.found {
+		p := m.text(f.Mount)
+		p.Host = f.Host
+		dst = append(dst, p)
+	}
+	return dst
+}
+
+func (m *mounts) text(row *mount.Mount) bpf.Place {
+	p, ok := m.shown[row]
+	if !ok {
+		p = bpf.Place{Mountpoint: []byte(row.Point), FSType: []byte(row.FSType)}
+		m.shown[row] = p
+	}
+	return p
+}
