@@ -50,7 +50,6 @@ const DefaultRingKiB = 4096
 // Backend delivers the events of the programs.
 type Backend struct {
 	o       Options
-	wanted  [256]bool // by operation
 	hooks   []*planned
 	objects *objects
 	links   attachments
@@ -76,22 +75,16 @@ func Open(o Options) (*Backend, error) {
 	if !o.force {
 		t = readTraits()
 	}
-	all, err := plan(kernel, t, o.Ops, rowsFor(o.Mounts))
+	all, err := plan(kernel, t, o.Ops, rowsFor(o))
 	if err != nil {
-		return nil, fmt.Errorf("this kernel lacks what fim attaches to: %w; backend fanotify works without it", err)
+		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
 	b := &Backend{o: o, hooks: all}
-	for _, op := range o.Ops {
-		b.wanted[op] = true
-	}
 	if err := b.start(); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
 	return b, nil
 }
-
-// rowsFor is the attach table with what the mounted filesystems need.
-func rowsFor([]Mount) []hook { return hooks }
 
 // start brings the kernel side up, in the order in which nothing is missed:
 // tables, programs, seeds. Only then are events true.
@@ -142,6 +135,9 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 	for {
 		if b.losses.next(b, e) {
 			return nil
+		}
+		if b.losses.err != nil {
+			return fmt.Errorf("void the states of directories after a program was skipped: %w", b.losses.err)
 		}
 		b.reader.SetDeadline(deadline)
 		if err := b.reader.ReadInto(&b.record); err != nil {

@@ -21,6 +21,8 @@ type Mount struct {
 	Dev   uint64 // as st_dev
 	Root  string // directory of the filesystem that is mounted
 	Point string // where, on the host
+	// FSType is the filesystem's name, "ext4".
+	FSType string
 }
 
 // seed is a directory that a host mount shows where something is watched. The

@@ -12,8 +12,6 @@
 
 #include "hook.h"
 
-const volatile bool want_open = false;
-
 // take_seed makes the directory just opened a seed. The hook takes the inode
 // itself, because no number that user space sees names it surely (btrfs
 // subvolumes share numbers, tmpfs hides generations).
@@ -75,7 +73,7 @@ static __always_inline void on_open(u64 first, u64 second, u64 result, u32 point
 		count(counted->ignored);
 		return;
 	}
-	if ((!(mode & FMODE_CREATED) && !want_open) || nameless(file))
+	if (!is_wanted(mode & FMODE_CREATED ? OP_CREATE : OP_OPEN) || nameless(file))
 		return;
 	dentry = fetch(file, f_path.dentry);
 	state = judge(counted, dentry, fetch(file, f_path.mnt));

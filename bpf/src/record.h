@@ -33,6 +33,7 @@ enum flag {
 	FLAG_VIEW = 16,      // the view path is complete
 	FLAG_OLD_SIZE = 32,  // old_size is known
 	FLAG_SIZE = 64,      // size is known
+	FLAG_ATTEMPT = 128,  // whether it succeeded is not known
 };
 
 #define MAX_PATH 4096  // bytes of one path, as PATH_MAX
