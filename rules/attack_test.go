@@ -5,6 +5,7 @@ package rules
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -167,4 +168,40 @@ func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {
 		t.Errorf("%s: %s", a.Rule, a.Text)
 	}
 	t.Error("20,000 events came while nobody read, and no loss was told")
+}
+
+// TestAnEditorsSaveAlertsOnce runs vim, which probes the directory, keeps a swap
+// file, renames the old file to a backup, writes a new one, sets its attributes
+// and removes the backup.
+func TestAnEditorsSaveAlertsOnce(t *testing.T) {
+	vim := editor(t)
+	g := startGuard(t)
+	for path, rule := range map[string]string{
+		"/etc/cron.d/job":    "Scheduled Job Changed",
+		"/etc/pam.d/sshd":    "PAM Configuration or Module Changed",
+		"/root/.bashrc":      "Shell Start File Changed",
+		"/etc/profile.d/new": "Shell Start File Changed",
+	} {
+		command := vim + " -u NONE --not-a-term -c 'normal Oevil' -c 'set backup' -c 'wq!' " + path + " </dev/null >/dev/null 2>&1"
+		if got := g.alerts(t, command); len(got) != 1 || got[0].Rule != rule {
+			t.Errorf("%s: want one %s\n%s", path, rule, texts(got))
+		}
+	}
+}
+
+// editor returns the path of vim in a scratch system. The names that it is
+// called by are links that lead nowhere there.
+func editor(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"vim", "vi"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if path, err = filepath.EvalSymlinks(path); err == nil && strings.Contains(path, "vim") {
+			return "/real" + path
+		}
+	}
+	t.Skip("no vim: test/setup.sh installs it")
+	return ""
 }
