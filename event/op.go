@@ -13,7 +13,8 @@ const (
 	_ Op = iota
 	// OpOpen is an open of a file that existed.
 	OpOpen
-	// OpCreate is a new regular file.
+	// OpCreate is a new regular file; or, where [File.Type] is unknown, a new
+	// name of something that was gone again before anyone could look.
 	OpCreate
 	// OpModify is a change of the content.
 	OpModify

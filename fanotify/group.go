@@ -187,9 +187,28 @@ func (g *Group) remount() {
 func (g *Group) rest() {
 	g.queue.rest()
 	g.tree.rest()
-	if g.fresh != nil {
-		g.table, g.fresh = g.fresh, nil
-		clear(g.labels)
-		g.tree.forget(func(_ string, n *node) bool { return n.kind != placed })
+	g.freshen()
+}
+
+// freshen tells paths by the mount table that was read last.
+func (g *Group) freshen() {
+	if g.fresh == nil {
+		return
 	}
+	g.table, g.fresh = g.fresh, nil
+	clear(g.labels)
+	g.tree.forget(func(_ string, n *node) bool { return n.kind != placed })
+}
+
+// carried says whether a directory that was at this place has mounts below, or
+// is, or holds, the root of a mount: its renaming changes paths in the mount
+// table, which no poll(2) tells.
+func (g *Group) carried(f *filesystem, from *side) bool {
+	for _, m := range g.table.Mounts() {
+		if len(from.host) > 0 && below(m.Point+"/", string(from.host)) ||
+			m.Dev == f.dev && m.Root != "/" && below(m.Root+"/", string(from.inFS)) {
+			return true
+		}
+	}
+	return false
 }

@@ -107,14 +107,30 @@ func (g *Group) take() bool {
 		g.judge(&h.record)
 	}
 	g.follow(&h.waiting)
+	g.tree.trim(w.round)
+	if w.mask&unix.FAN_RENAME != 0 && w.mask&unix.FAN_ONDIR != 0 {
+		g.moved(&h.record)
+	}
 	return true
+}
+
+// moved reads the mount table again when it names the directory that was renamed.
+func (g *Group) moved(r *record) {
+	h := &g.hand
+	if r.pid == g.self {
+		g.locate(r.dir, r.name, &h.from)
+	}
+	if f := g.filesystems[r.dir.fsid()]; f != nil && len(h.from.inFS) > 1 && g.carried(f, &h.from) {
+		g.remount()
+		g.freshen()
+	}
 }
 
 // overflowed drops what is known of the directories, since renames may be among
 // the events that were lost.
 func (g *Group) overflowed() {
 	g.stats.add(overflows, 1)
-	g.tree = newTree()
+	g.tree.forget(func(string, *node) bool { return true })
 	g.hand.lost = reasonQueue
 }
 
@@ -214,7 +230,7 @@ func (g *Group) deleted(op event.Op, id *identity) bool {
 	case event.OpUnlink:
 		return id.deleted
 	}
-	return g.hand.mask&unix.FAN_DELETE == 0 && g.gone.has(subject(&g.hand.record))
+	return (g.hand.mask&unix.FAN_DELETE == 0 || g.hand.removedFirst) && g.gone.has(subject(&g.hand.record))
 }
 
 // label is what events tell of a mount, as bytes.

@@ -21,6 +21,7 @@ const maxPlaces = 8
 // with the renames, creations and deletions in the stream. It does no input or
 // output; what it lacks is looked up by the caller, see learn.
 type tree struct {
+	limit  int
 	nodes  map[string]*node
 	buried []string // directories whose deletion was seen, still needed for what was queued before
 	chain  []*node  // scratch of path
@@ -57,20 +58,23 @@ const (
 	unknown      // could not be found; to be tried again in the next round
 )
 
-func newTree() *tree { return &tree{nodes: make(map[string]*node)} }
+func newTree() *tree { return &tree{limit: maxNodes, nodes: make(map[string]*node)} }
 
 // put records where dir is.
 func (t *tree) put(dir ref, n node) {
-	if len(t.nodes) >= maxNodes {
-		t.evict(n.round)
-	}
 	t.nodes[string(dir)] = &n
 }
 
-// evict makes room: an eighth of the directories, whichever come first, but for
-// those that were renamed in this round, whose doubts must not be forgotten.
-func (t *tree) evict(round uint64) {
-	n := maxNodes / 8
+// trim makes room when there are too many directories: an eighth of them,
+// whichever come first, goes, but for those that were renamed in this round,
+// whose doubts must not be forgotten. It is called between events, so that no
+// look-up loses what it just found.
+func (t *tree) trim(round uint64) {
+	n := len(t.nodes) - t.limit
+	if n <= 0 {
+		return
+	}
+	n += t.limit / 8
 	for key, old := range t.nodes {
 		if old.left != nil && old.round == round {
 			continue

@@ -23,7 +23,7 @@ func TestStepsRunInOrderUntilOneFails(t *testing.T) {
 		{"create a b c", "want: create"},
 		{"open wronly|sideways h", "sideways"},
 		{", create j", "empty step"},
-		{"fails EPERM", "want: fails"},
+		{"fails EPERM", "want fails"},
 	} {
 		err := run(strings.Fields(c.steps))
 		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {

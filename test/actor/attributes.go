@@ -29,7 +29,10 @@ var attributeSteps = []step{
 	{"lchown", "UID GID PATH", func(a []string) error {
 		return ids(a, func(uid, gid int) error { return unix.Lchown(a[2], uid, gid) })
 	}},
-	{"utimes", "SECONDS PATH", utimes},
+	{"utimes", "SECONDS PATH", func(a []string) error { return setTimes(a, unix.Timespec{}) }},
+	{"mtime", "SECONDS PATH", func(a []string) error {
+		return setTimes(a, unix.Timespec{Nsec: unix.UTIME_OMIT})
+	}},
 	{"setxattr", "NAME VALUE PATH", func(a []string) error {
 		return unix.Setxattr(a[2], a[0], []byte(a[1]), 0)
 	}},
@@ -58,11 +61,12 @@ func ids(a []string, do func(uid, gid int) error) error {
 	return do(uid, gid)
 }
 
-// utimes sets access and modification time to the same second.
-func utimes(a []string) error {
+// setTimes sets the modification time of a file, and the access time to the
+// same unless that is UTIME_OMIT.
+func setTimes(a []string, access unix.Timespec) error {
 	return sized(a[0], func(sec int64) error {
-		at := unix.Timespec{Sec: sec}
-		times := []unix.Timespec{at, at}
+		access.Sec = sec
+		times := []unix.Timespec{access, {Sec: sec}}
 		return unix.UtimesNanoAt(unix.AT_FDCWD, a[1], times, unix.AT_SYMLINK_NOFOLLOW)
 	})
 }

@@ -80,7 +80,7 @@ func one(words []string) error {
 		return do(words)
 	}
 	if len(words) < 3 {
-		return errors.New("want: fails ERRNO STEP ARG...")
+		return errors.New("want fails ERRNO and a step")
 	}
 	var errno unix.Errno
 	switch err := do(words[2:]); {

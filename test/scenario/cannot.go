@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Merged is the WHAT of a backend that merges events before they are read.
+const Merged = "merged"
+
+//go:embed cannot.txt
+var cannotText string
+
+// Cannot is one thing that a backend cannot know. What is a key, which its
+// events never have; OP=OP for an operation that it reports as another, OP=-
+// for one that it does not report; or [Merged].
+type Cannot struct{ Backend, What, Reason string }
+
+// CannotTable returns the rows of cannot.txt, from which documentation may be
+// made: each is asserted by a script.
+func CannotTable() ([]Cannot, error) { return parseCannot(cannotText) }
+
+func parseCannot(text string) ([]Cannot, error) {
+	var rows []Cannot
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		if len(words) < 3 {
+			return nil, fmt.Errorf("cannot.txt: %q: want BACKEND WHAT REASON", line)
+		}
+		rows = append(rows, Cannot{words[0], words[1], strings.Join(words[2:], " ")})
+	}
+	return rows, nil
+}
+
+// Limits are what a script declared that the backend it runs on cannot know.
+// The value tells whether an expectation depended on it.
+type Limits map[string]bool
+
+// Declare adds a WHAT, which must stand in the table for that backend.
+func (l Limits) Declare(rows []Cannot, backend, what string) error {
+	if !slices.ContainsFunc(rows, func(c Cannot) bool { return c.Backend == backend && c.What == what }) {
+		return fmt.Errorf("cannot.txt has no row %q %q: add it with its reason", backend, what)
+	}
+	l[what] = what == Merged
+	return nil
+}
+
+// Apply turns what every backend should report into what this one can. What it
+// cannot know is not skipped but must be absent.
+func (l Limits) Apply(all []Expectation) []Expectation {
+	var out []Expectation
+	for _, e := range all {
+		if e.Op = l.op(e.Op); e.Op == Absent {
+			continue
+		}
+		e.Want = slices.Clone(e.Want)
+		for i := range e.Want {
+			if _, ok := l[e.Want[i].Key]; ok {
+				l[e.Want[i].Key] = true
+				e.Want[i].Value = Absent
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// op returns as what the backend reports op.
+func (l Limits) op(op string) string {
+	for what := range l {
+		if as, ok := strings.CutPrefix(what, op+"="); ok {
+			l[what] = true
+			return as
+		}
+	}
+	return op
+}
+
+// Unused returns a declaration that no expectation depended on, or "": it
+// would stand in the documentation with nothing that asserts it.
+func (l Limits) Unused() string {
+	for what, used := range l {
+		if !used {
+			return what
+		}
+	}
+	return ""
+}

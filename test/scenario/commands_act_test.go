@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func (r *run) act(ts *testscript.TestScript, words []string) error {
+	cmd := r.command(ts, programs.actor, words)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s", out)
+	}
+	r.actor = cmd.Process.Pid
+	return nil
+}
+
+func (r *run) start(ts *testscript.TestScript, words []string) error {
+	if len(words) < 2 {
+		return errors.New("want: start NAME STEP ARG...")
+	}
+	cmd := r.command(ts, programs.actor, words[1:])
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	r.jobs[words[0]] = cmd
+	r.names[words[0]] = remembered{pid: uint64(cmd.Process.Pid)}
+	return nil
+}
+
+func (r *run) join(_ *testscript.TestScript, words []string) error {
+	if len(words) != 1 || r.jobs[words[0]] == nil {
+		return errors.New("want: join NAME, of one that was started")
+	}
+	r.actor = 0
+	cmd := r.jobs[words[0]]
+	delete(r.jobs, words[0])
+	return cmd.Wait()
+}
+
+// tool runs a program that may start others, so no process is expected.
+func (r *run) tool(ts *testscript.TestScript, words []string) error {
+	if len(words) == 0 {
+		return errors.New("want: tool PROGRAM ARG...")
+	}
+	r.actor = 0
+	out, err := r.command(ts, words[0], words[1:]).CombinedOutput()
+	if len(out) > 0 {
+		ts.Logf("%s", out)
+	}
+	return err
+}
+
+func (r *run) command(ts *testscript.TestScript, program string, args []string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = r.root
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("WORK"), "TMPDIR=" + ts.Getenv("TMPDIR"), "TERM=dumb", "LC_ALL=C"}
+	return cmd
+}
+
+func (r *run) repeat(ts *testscript.TestScript, words []string) error {
+	if len(words) != 3 {
+		return errors.New("want: repeat VAR TEXT COUNT")
+	}
+	count, err := strconv.Atoi(words[2])
+	if err != nil {
+		return err
+	}
+	ts.Setenv(words[0], strings.Repeat(words[1], count))
+	return nil
+}
+
+// pathlen sets a variable to a path of just so many bytes, its components as
+// long as filesystems allow.
+func (r *run) pathlen(ts *testscript.TestScript, words []string) error {
+	if len(words) != 3 {
+		return errors.New("want: pathlen VAR PREFIX LENGTH")
+	}
+	length, err := strconv.Atoi(words[2])
+	if err != nil {
+		return err
+	}
+	path := words[1]
+	for len(path) < length {
+		component := min(255, length-len(path)-1)
+		if rest := length - len(path) - 1 - component; rest == 1 {
+			component-- // no room for a name behind the last slash
+		}
+		path += "/" + strings.Repeat("n", component)
+	}
+	ts.Setenv(words[0], path)
+	return nil
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// path returns what a script's relative path means.
+func (r *run) path(name string) string { return below(r.root, name) }
+
+func lstat(path string) (remembered, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return remembered{}, &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	return remembered{inode: st.Ino, dev: st.Dev}, nil
+}
+
+func (r *run) stat(_ *testscript.TestScript, words []string) (err error) {
+	if len(words) != 2 {
+		return errors.New("want: stat NAME PATH")
+	}
+	r.names[words[0]], err = lstat(r.path(words[1]))
+	return err
+}
+
+// resolve is what @NAME means as the value of a key.
+func (r *run) resolve(key, name string) (string, error) {
+	known, ok := r.names[name]
+	value := known.inode
+	switch key {
+	case "dev":
+		value = known.dev
+	case "proc.pid", "proc.tid":
+		value = known.pid
+	case "inode", "old.inode":
+	default:
+		ok = false
+	}
+	if !ok {
+		return "", fmt.Errorf("@%s is not known, or not for key %s", name, key)
+	}
+	return strconv.FormatUint(value, 10), nil
+}
+
+func (r *run) expect(_ *testscript.TestScript, words []string) error {
+	if r.watcher == nil {
+		return errors.New("expect before watch")
+	}
+	parsed, err := ParseExpectation(words, r.root, r.resolve)
+	if err != nil {
+		return err
+	}
+	for _, e := range r.limits.Apply(parsed) {
+		r.want = append(r.want, r.sharpen(e))
+	}
+	return nil
+}
+
+// sharpen adds what is known without saying: who acted, and which file it is
+// when one lies at the path now.
+func (r *run) sharpen(e Expectation) Expectation {
+	add := func(key string, value uint64) {
+		if !e.Says(key) {
+			e.Want = append(e.Want, Want{key, strconv.FormatUint(value, 10)})
+		}
+	}
+	if r.actor == 0 {
+		return e
+	}
+	add("proc.pid", uint64(r.actor))
+	if now, err := lstat(e.Want[0].Value); err == nil {
+		add("inode", now.inode)
+		add("dev", now.dev)
+	}
+	return e
+}
+
+// settle compares everything since the last settle.
+func (r *run) settle(_ *testscript.TestScript, words []string) error {
+	if len(words) != 0 || r.watcher == nil {
+		return errors.New("want: settle, after watch")
+	}
+	want := r.want
+	r.want, r.actor = nil, 0
+	got, err := r.watcher.settle(r.patience)
+	if err != nil {
+		return errors.Join(err, r.watcher.last())
+	}
+	for _, event := range got {
+		if wrong := Sound(event, r.began, time.Now()); wrong != "" {
+			return fmt.Errorf("%s: %s", event, wrong)
+		}
+	}
+	_, merged := r.limits[Merged]
+	if wrong := Compare(want, got, merged); wrong != "" {
+		return errors.Join(errors.New(wrong), r.watcher.last())
+	}
+	return nil
+}
+
+func (r *run) pause(*testscript.TestScript, []string) error { return r.watcher.pause() }
+
+func (r *run) resume(*testscript.TestScript, []string) error {
+	return r.watcher.signal(syscall.SIGCONT)
+}
+
+// end is the last line of every script.
+func (r *run) end(ts *testscript.TestScript, _ []string) error {
+	if r.watcher == nil {
+		return nil
+	}
+	if err := r.settle(ts, nil); err != nil {
+		return err
+	}
+	if what := r.limits.Unused(); what != "" {
+		return fmt.Errorf("cannot %s %s: no expectation of this script depends on it", r.backend, what)
+	}
+	return r.watcher.stop()
+}
+
+func (r *run) cannot(_ *testscript.TestScript, words []string) error {
+	if len(words) < 2 {
+		return errors.New("want: cannot BACKEND WHAT...")
+	}
+	if words[0] != r.backend {
+		return nil
+	}
+	for _, what := range words[1:] {
+		if err := r.limits.Declare(r.table, r.backend, what); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Compare returns what is wrong with the events that came, or "" when they are
+// just those that were expected, in that order.
+//
+// With merged the backend may tell what one process did to one file in another
+// order, and what it did again only once: then the order does not count, and
+// an operation of [repeatable] may come any number of times but none.
+func Compare(want []Expectation, got []Record, merged bool) string {
+	diff := inOrder
+	if merged {
+		diff = anyOrder
+	}
+	wrong := diff(want, got)
+	if wrong == "" {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\nwant %d events:\n", wrong, len(want))
+	for i := range want {
+		fmt.Fprintf(&b, "  %s\n", &want[i])
+	}
+	fmt.Fprintf(&b, "got %d events:\n", len(got))
+	for _, r := range got {
+		fmt.Fprintf(&b, "  %s\n", r)
+	}
+	return b.String()
+}
+
+func inOrder(want []Expectation, got []Record) string {
+	names := map[string]string{}
+	for i := range want {
+		if i == len(got) {
+			return fmt.Sprintf("event %d is missing: %s", i+1, want[i].Source)
+		}
+		if why := want[i].Differs(got[i], names); why != "" {
+			return fmt.Sprintf("event %d: %s; wanted: %s", i+1, why, want[i].Source)
+		}
+	}
+	if len(got) > len(want) {
+		return fmt.Sprintf("event %d is extra: %s", len(want)+1, got[len(want)])
+	}
+	return ""
+}
+
+// repeatable are the operations that a process can do to a file again, with
+// nothing in between that would tell the two events apart.
+var repeatable = []string{"open", "modify", "close", "attrib"}
+
+func anyOrder(want []Expectation, got []Record) string {
+	names := map[string]string{}
+	seen := make([]bool, len(want))
+	for _, r := range got {
+		i := pick(want, seen, r, names)
+		if i < 0 {
+			return fmt.Sprintf("event is extra: %s", r)
+		}
+		seen[i] = true
+	}
+	for i := range want {
+		if !seen[i] && !toldOnce(want, seen, i) {
+			return fmt.Sprintf("event is missing: %s", want[i].Source)
+		}
+	}
+	return ""
+}
+
+// pick returns the expectation that r is, one that was not seen yet if there
+// is one, or -1.
+func pick(want []Expectation, seen []bool, r Record, names map[string]string) int {
+	for _, again := range []bool{false, true} {
+		for i := range want {
+			if seen[i] == again && (!again || slices.Contains(repeatable, want[i].Op)) &&
+				want[i].Differs(r, names) == "" {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// toldOnce tells whether want[i] was merged into an equal one that was seen.
+func toldOnce(want []Expectation, seen []bool, i int) bool {
+	for j := range want {
+		if seen[j] && slices.Contains(repeatable, want[i].Op) && want[j].String() == want[i].String() {
+			return true
+		}
+	}
+	return false
+}

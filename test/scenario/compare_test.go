@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const root = "/w"
+
+// wantEvents parses lines of expect, with 7 as the inode of every @NAME.
+func wantEvents(t *testing.T, lines ...string) []Expectation {
+	t.Helper()
+	var all []Expectation
+	for _, line := range lines {
+		parsed, err := ParseExpectation(strings.Fields(line), root, func(string, string) (string, error) { return "7", nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, parsed...)
+	}
+	return all
+}
+
+func gotEvents(t *testing.T, lines ...string) []Record {
+	t.Helper()
+	var all []Record
+	for _, line := range lines {
+		r, err := ParseRecord([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func TestEventsAreJustThoseExpectedInThatOrder(t *testing.T) {
+	const create, modify, rename = `{"op":"create","host_path":"/w/a","inode":7}`, `{"op":"modify","host_path":"/w/a"}`,
+		`{"op":"rename","host_path":"/w/b","old.host_path":"/w/a","inode":18446744073709551615}`
+	for _, c := range []struct {
+		name      string
+		want, got []string
+		wrong     string
+	}{
+		{"nothing", nil, nil, ""},
+		{"operations share a path", []string{"create,modify a"}, []string{create, modify}, ""},
+		{"a missing one", []string{"create,modify a"}, []string{create}, "event 2 is missing"},
+		{"an extra one", []string{"create a"}, []string{create, modify}, "event 2 is extra"},
+		{"the wrong order", []string{"create,modify a"}, []string{modify, create}, "op is modify, want create"},
+		{"another path", []string{"create b"}, []string{create}, "host_path is /w/a, want /w/b"},
+		{"the file that was remembered", []string{"create a inode=@f"}, []string{create}, ""},
+		{"another file", []string{"create a inode=@f"}, []string{strings.Replace(create, "7", "8", 1)}, "inode is 8, want 7"},
+		{"64 bits", []string{"rename b old=a inode=18446744073709551615"}, []string{rename}, ""},
+		{"a key that must be absent", []string{"create a inode=-"}, []string{create}, "want it absent"},
+		{"a key that is absent", []string{"create a dev=3"}, []string{create}, "dev is absent"},
+		{"absent as it should be", []string{"create a dev=-"}, []string{create}, ""},
+		{"the root itself", []string{"mkdir ."}, []string{`{"op":"mkdir","host_path":"/w"}`}, ""},
+		{"bytes from the twin", []string{"create \xff"}, []string{`{"op":"create","host_path":"/w/\ufffd","raw.host_path":"2f772fff"}`}, ""},
+		{"one of each number", []string{"create f{8..10}"},
+			[]string{`{"op":"create","host_path":"/w/f8"}`, `{"op":"create","host_path":"/w/f9"}`, `{"op":"create","host_path":"/w/f10"}`}, ""},
+		{"one of two operations", []string{"symlink|create a"}, []string{create}, ""},
+		{"a key that must be there", []string{"create a inode=*"}, []string{create}, ""},
+		{"a key that must be there, and is not", []string{"modify a inode=*"}, []string{modify}, "inode is absent"},
+		{"a made-up name, twice the same", []string{"create s<x>", "rename f old=s<x>"},
+			[]string{`{"op":"create","host_path":"/w/s1"}`, `{"op":"rename","host_path":"/w/f","old.host_path":"/w/s1"}`}, ""},
+		{"a made-up name, then another", []string{"create s<x>", "rename f old=s<x>"},
+			[]string{`{"op":"create","host_path":"/w/s1"}`, `{"op":"rename","host_path":"/w/f","old.host_path":"/w/s2"}`}, "old.host_path is /w/s2"},
+		{"a made-up name has no slash", []string{"create <x>.swp"}, []string{`{"op":"create","host_path":"/w/d/a.swp"}`}, "want"},
+	} {
+		wrong := Compare(wantEvents(t, c.want...), gotEvents(t, c.got...), false)
+		if c.wrong == "" && wrong != "" || !strings.Contains(wrong, c.wrong) {
+			t.Errorf("%s: got %q, want %q", c.name, wrong, c.wrong)
+		}
+	}
+}
+
+func TestMergedEventsMayComeOnceAndInAnyOrderButNeverNotAtAll(t *testing.T) {
+	const create, modify, attrib = `{"op":"create","host_path":"/w/a"}`, `{"op":"modify","host_path":"/w/a"}`, `{"op":"attrib","host_path":"/w/a"}`
+	for _, c := range []struct {
+		want  string
+		got   []string
+		wrong string
+	}{
+		{"create,modify,modify,attrib a", []string{create, modify, modify, attrib}, ""},
+		{"create,modify,modify,attrib a", []string{create, attrib, modify}, ""},
+		{"create,modify a", []string{create, modify, modify}, ""},
+		{"create,modify a", []string{create, create, modify}, "event is extra: create"},
+		{"create,modify a", []string{create}, "event is missing: create,modify a"},
+		{"create,create,modify a", []string{create, modify}, "missing"},
+		{"create,modify a", []string{create, modify, attrib}, "event is extra: attrib"},
+	} {
+		wrong := Compare(wantEvents(t, c.want), gotEvents(t, c.got...), true)
+		if c.wrong == "" && wrong != "" || !strings.Contains(wrong, c.wrong) {
+			t.Errorf("%s: got %q, want %q", c.want, wrong, c.wrong)
+		}
+	}
+}
+
+func TestLosingRepeatingOrSwappingAnyOneEventIsNoticed(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 1000 {
+		var want []Expectation
+		var got []Record
+		for i := range 2 + rnd.IntN(6) {
+			want = append(want, wantEvents(t, fmt.Sprintf("create f%d", i))...)
+			got = append(got, gotEvents(t, fmt.Sprintf(`{"op":"create","host_path":"/w/f%d"}`, i))...)
+		}
+		i := rnd.IntN(len(got) - 1)
+		swapped := slices.Clone(got)
+		swapped[i], swapped[i+1] = got[i+1], got[i]
+		for what, damaged := range map[string][]Record{
+			"lost":     slices.Delete(slices.Clone(got), i, i+1),
+			"repeated": slices.Insert(slices.Clone(got), i, got[i]),
+			"swapped":  swapped,
+		} {
+			if Compare(want, damaged, false) == "" || what != "swapped" && Compare(want, damaged, true) == "" {
+				t.Fatalf("seed %d: event %d of %v %s, and nobody noticed", seed, i, got, what)
+			}
+		}
+	}
+}
+
+func TestExpectationsThatCannotBeMeantAreRefused(t *testing.T) {
+	unknown := func(key, name string) (string, error) { return "", fmt.Errorf("no %s", name) }
+	for line, wrong := range map[string]string{
+		"":                 "want: expect",
+		"create":           "want: expect",
+		"create f inode":   "KEY=VALUE",
+		"create f inode=@": "no ",
+	} {
+		if _, err := ParseExpectation(strings.Fields(line), root, unknown); err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%q: got %v, want %q", line, err, wrong)
+		}
+	}
+}
+
+func TestEscapedNamesComeBack(t *testing.T) {
+	for _, name := range []string{"plain", "new\nline", `back\slash`, "\xff\xfe", "Ольга 日本 😀", "\u2028 \u009b\x7f\x00"} {
+		escaped := Escape(name)
+		if back, err := Unescape(escaped); back != name || err != nil || strings.ContainsAny(escaped, "\n \x00\x7f") {
+			t.Errorf("%q: %q comes back as %q, %v", name, escaped, back, err)
+		}
+	}
+	for _, bad := range []string{`\`, `\x`, `\x1`, `\xg0`, `\n00`} {
+		if got, err := Unescape(bad); err == nil {
+			t.Errorf("%q: taken as %q", bad, got)
+		}
+	}
+}
+
+func TestAnEventThatIsWrongInItselfIsNoticed(t *testing.T) {
+	began := time.Unix(100, 0)
+	const good = `{"v":1,"op":"create","ts":101000000000,"watch":"/w","inode":7,"dev":3,"res":"SUCCESS"}`
+	for line, wrong := range map[string]string{
+		good: "",
+		strings.Replace(good, `"inode":7,`, "", 1):      "inode is absent",
+		strings.Replace(good, `"watch":"/w",`, "", 1):   "watch is absent",
+		strings.Replace(good, "101000000000", "1", 1):   "ts says",
+		strings.Replace(good, "101000000000", `"x"`, 1): "ts: ",
+	} {
+		got := Sound(gotEvents(t, line)[0], began, began.Add(2*time.Second))
+		if wrong == "" && got != "" || !strings.Contains(got, wrong) {
+			t.Errorf("%s: got %q, want %q", line, got, wrong)
+		}
+	}
+}

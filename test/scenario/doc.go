@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package scenario runs the scripts in scripts/: one behaviour per file, said
+// as operations on files and the events that they must cause. The same scripts
+// hold for every backend, filesystem and kernel; the test binary carries them
+// and needs only the fim and actor programs beside it, so it runs unchanged
+// inside a virtual machine:
+//
+//	scenario.test -fim ./fim -actor ./actor -backend fanotify -fs tmpfs,ext4
+//
+// A script is one of testscript, see
+// https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript. It begins in
+// $W, the root of a fresh filesystem; $O is a second one. \xNN is one byte in
+// any argument of these commands:
+//
+//	watch [FLAG...] PATTERN...   start "fim watch" and wait until it is ready
+//	act STEP ARG... [, STEP...]  do exactly that; see test/actor
+//	start NAME STEP...           the same in the background; join NAME ends it
+//	tool PROGRAM ARG...          run a real program
+//	stat NAME PATH               remember inode and device as @NAME
+//	repeat VAR TEXT COUNT        set VAR to TEXT that many times
+//	pathlen VAR PREFIX LENGTH    set VAR to a path below PREFIX of that length
+//	expect OP[,OP...] PATH [KEY=VALUE...]
+//	                             the next events; see [ParseExpectation]
+//	pause, resume                stop fim from reading, and let it go on
+//	settle                       compare all events so far, exactly
+//	cannot BACKEND WHAT...       what this backend cannot know; see cannot.txt
+//	replay-same                  settle, and fim replay prints what fim watch printed
+//	replay FILE CODE             fim replay of a file in the archive ends with CODE
+//
+// An expect right after act checks more than it says: the process is that of
+// the actor, and what now lies at the path is the file of the event. Each
+// script ends in a settle without saying so. Nothing may be missing, nothing
+// may be extra, and the order counts. No script sleeps: settle changes a
+// marker file of its own and reads events until that shows up.
+//
+// A file "rows" in the archive runs the script once per line: a label and
+// variables to set.
+package scenario

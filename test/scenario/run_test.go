@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// setting is where scripts run.
+type setting struct {
+	fim      string
+	backend  string
+	fs       filesystem
+	patience time.Duration
+	table    []Cannot
+}
+
+// run is one script while it runs.
+type run struct {
+	setting
+	dir, root string // root is $W
+	watcher   *watcher
+	began     time.Time // of the watch
+	limits    Limits
+	want      []Expectation
+	// names are what the script remembers, by @NAME.
+	names map[string]remembered
+	// actor is the process of the last act, 0 when something else came after.
+	actor int
+	jobs  map[string]*exec.Cmd
+}
+
+// remembered is a file or a process.
+type remembered struct{ inode, dev, pid uint64 }
+
+// runKey finds the run among the values of a script.
+type runKey struct{}
+
+var runs atomic.Uint64
+
+// params returns how testscript runs files in this setting.
+func (s setting) params(files []string) testscript.Params {
+	commands := map[string]func(*run, *testscript.TestScript, []string) error{
+		"watch": (*run).watch, "act": (*run).act, "start": (*run).start, "join": (*run).join,
+		"tool": (*run).tool, "stat": (*run).stat, "repeat": (*run).repeat, "pathlen": (*run).pathlen,
+		"expect": (*run).expect, "settle": (*run).settle, "end": (*run).end, "cannot": (*run).cannot,
+		"pause": (*run).pause, "resume": (*run).resume,
+		"replay-same": (*run).replaySame, "replay": (*run).replay,
+	}
+	p := testscript.Params{Files: files, Setup: s.setup, Condition: s.condition, RequireUniqueNames: true}
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){}
+	for name, command := range commands {
+		p.Cmds[name] = func(ts *testscript.TestScript, neg bool, words []string) {
+			if neg {
+				ts.Fatalf("! is not for %s", name)
+			}
+			for i := range words {
+				var err error
+				words[i], err = Unescape(words[i])
+				ts.Check(err)
+			}
+			ts.Check(command(ts.Value(runKey{}).(*run), ts, words))
+		}
+	}
+	return p
+}
+
+// setup gives a script its filesystems and variables.
+func (s setting) setup(env *testscript.Env) error {
+	dir := filepath.Join(base, fmt.Sprintf("%s-%d", s.fs.name, runs.Add(1)))
+	r := &run{setting: s, dir: dir, root: filepath.Join(dir, "w"),
+		limits: Limits{}, names: map[string]remembered{}, jobs: map[string]*exec.Cmd{}}
+	env.Defer(func() { r.tearDown(env.T()) })
+	if err := s.fs.mount(r.root, dir+".img"); err != nil {
+		return err
+	}
+	memory := filesystem{name: "tmpfs", options: "mode=755"}
+	for _, other := range []string{"o", "marker"} {
+		if err := memory.mount(filepath.Join(dir, other), ""); err != nil {
+			return err
+		}
+	}
+	env.Values[runKey{}] = r
+	env.Cd = r.root
+	env.Setenv("W", r.root)
+	env.Setenv("O", filepath.Join(dir, "o"))
+	env.Setenv("FIM", s.fim)
+	return nil
+}
+
+func (r *run) tearDown(t testscript.T) {
+	var errs []error
+	for _, job := range r.jobs {
+		errs = append(errs, job.Process.Kill())
+		job.Wait()
+	}
+	if r.watcher != nil {
+		r.watcher.stop()
+	}
+	errs = append(errs, unmountBelow(r.dir))
+	if err := errors.Join(errs...); err != nil {
+		t.Log(err)
+		t.FailNow()
+	}
+}
+
+// condition knows [backend] and [filesystem].
+func (s setting) condition(name string) (bool, error) {
+	for _, f := range filesystems {
+		if f.name == name {
+			return s.fs.name == name, nil
+		}
+	}
+	if name == "fanotify" || name == "ebpf" {
+		return s.backend == name, nil
+	}
+	return false, fmt.Errorf("no backend or filesystem %q", name)
+}
+
+func (r *run) watch(ts *testscript.TestScript, words []string) error {
+	if r.watcher != nil {
+		return errors.New("already watching")
+	}
+	var err error
+	r.began = time.Now()
+	r.watcher, err = startWatch(r.fim, r.backend, filepath.Join(r.dir, "marker"), words)
+	return err
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+//go:embed scripts/*.txtar
+var embedded embed.FS
+
+// Script is one run: a file of scripts/, or one row of it.
+type Script struct {
+	Name string
+	Text []byte
+}
+
+// Scripts returns every script, one for each row where there are rows.
+func Scripts() ([]Script, error) {
+	files, err := fs.Glob(embedded, "scripts/*.txtar")
+	if err != nil {
+		return nil, err
+	}
+	var all []Script
+	for _, file := range files {
+		text, err := embedded.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		scripts, err := split(strings.TrimSuffix(filepath.Base(file), ".txtar"), text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, scripts...)
+	}
+	return all, nil
+}
+
+// licence is the first line of each script. Its place is where a row's
+// variables go, so that line numbers in failures are those of the file.
+const licence = "# SPDX-License-Identifier: Apache-2.0\n"
+
+// split makes the runs of one file: it adds the variables of a row in front
+// and the last settle at the end.
+func split(name string, text []byte) ([]Script, error) {
+	archive := txtar.Parse(text)
+	body, ok := bytes.CutPrefix(archive.Comment, []byte(licence))
+	if !ok {
+		return nil, fmt.Errorf("first line must be %q", licence)
+	}
+	made := func(label, first string) Script {
+		archive.Comment = fmt.Appendf(nil, "%s%s\nend\n", first, body)
+		return Script{name + label, txtar.Format(archive)}
+	}
+	var rows []byte
+	for _, f := range archive.Files {
+		if f.Name == "rows" {
+			rows = f.Data
+		}
+	}
+	if rows == nil {
+		return []Script{made("", licence)}, nil
+	}
+	var all []Script
+	for line := range strings.Lines(string(rows)) {
+		label, vars, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if label != "" {
+			all = append(all, made("."+label, "env "+strings.TrimSpace(vars)+"\n"))
+		}
+	}
+	return all, nil
+}
+
+// Write puts the scripts below dir and returns the files' names.
+func Write(dir string, scripts []Script) ([]string, error) {
+	var files []string
+	for _, s := range scripts {
+		file := filepath.Join(dir, s.Name+".txtar")
+		if err := os.WriteFile(file, s.Text, 0o644); err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// slack is how far the clock of the events may be from ours: fim measures the
+// offset between two clocks of the kernel now and then.
+const slack = time.Second
+
+// Sound returns what is wrong with an event in itself, whatever the script
+// expects, or "": every event of a change has its pattern, its file and a time
+// within the watch.
+func Sound(r Record, began, now time.Time) string {
+	for _, key := range []string{"v", "op", "ts", "watch", "inode", "dev", "res"} {
+		if _, ok := r.Text(key); !ok {
+			return key + " is absent"
+		}
+	}
+	text, _ := r.Text("ts")
+	ns, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Sprintf("ts: %v", err)
+	}
+	if at := time.Unix(0, ns); at.Before(began.Add(-slack)) || at.After(now.Add(slack)) {
+		return fmt.Sprintf("ts says %s, but the watch ran from %s to %s", at, began, now)
+	}
+	return ""
+}
