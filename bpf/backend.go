@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/watch"
@@ -117,8 +118,12 @@ func (b *Backend) start() error {
 	if b.links, err = attach(b.objects, b.hooks); err != nil {
 		return err
 	}
+	pins, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("open inotify to pin the roots of mounts: %w; EMFILE means that fs.inotify.max_user_instances is too low", err)
+	}
 	b.seeder = &seeder{
-		objects: b.objects, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
+		objects: b.objects, pins: pins, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
 		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
 	}
 	return b.seeder.refresh(b.o.Mounts)
@@ -184,7 +189,7 @@ func (b *Backend) release() error {
 		errs = append(errs, b.reader.Close())
 	}
 	if b.seeder != nil {
-		b.seeder.close()
+		errs = append(errs, b.seeder.close())
 	}
 	if b.objects != nil {
 		b.objects.close()

@@ -3,7 +3,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -57,11 +56,6 @@ type opener struct {
 var backends = []opener{
 	{"ebpf", openEBPF},
 	{"fanotify", openFanotify},
-}
-
-// openEBPF holds the place of the backend that attaches to kernel functions.
-func openEBPF(setup) (Backend, error) {
-	return nil, errors.New("this build has no eBPF backend yet")
 }
 
 // backendNames is what Config.Backend may be.

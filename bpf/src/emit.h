@@ -223,8 +223,8 @@ static __always_inline void fill_actor(struct actor *a)
 	a->tgid = id >> 32;
 	a->tid = id;
 	a->ppid = BPF_CORE_READ(leader, real_parent, tgid);
-	a->uid = BPF_CORE_READ(cred, uid.val);
-	a->gid = BPF_CORE_READ(cred, gid.val);
+	a->uid = BPF_CORE_READ(cred, euid.val);
+	a->gid = BPF_CORE_READ(cred, egid.val);
 	a->loginuid = ~0u;
 	if (bpf_core_field_exists(task->loginuid))
 		a->loginuid = BPF_CORE_READ(task, loginuid.val);

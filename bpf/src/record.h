@@ -48,7 +48,7 @@ struct actor {
 	u32 tgid;
 	u32 tid;
 	u32 ppid;
-	u32 uid;
+	u32 uid; // effective, as file permissions see it
 	u32 gid;
 	u32 loginuid; // (u32)-1: never set
 	char comm[COMM];
