@@ -32,7 +32,7 @@ func attach(o *objects, all []*planned) (attachments, error) {
 			if err != nil {
 				p.Why = err.Error()
 				if len(p.needed) > 0 {
-					return nil, errors.Join(fmt.Errorf("%s needs kernel function %s: attach %s: %w", opNames(p.needed), p.function, name, err), links.close())
+					return nil, errors.Join(fmt.Errorf("%w: %s needs kernel function %s: attach %s: %w", ErrRefused, opNames(p.needed), p.function, name, err), links.close())
 				}
 				break
 			}

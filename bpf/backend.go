@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/watch"
@@ -50,7 +51,6 @@ const DefaultRingKiB = 4096
 // Backend delivers the events of the programs.
 type Backend struct {
 	o       Options
-	wanted  [256]bool // by operation
 	hooks   []*planned
 	objects *objects
 	links   attachments
@@ -76,22 +76,16 @@ func Open(o Options) (*Backend, error) {
 	if !o.force {
 		t = readTraits()
 	}
-	all, err := plan(kernel, t, o.Ops, rowsFor(o.Mounts))
+	all, err := plan(kernel, t, o.Ops, rowsFor(o))
 	if err != nil {
-		return nil, fmt.Errorf("this kernel lacks what fim attaches to: %w; backend fanotify works without it", err)
+		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
 	b := &Backend{o: o, hooks: all}
-	for _, op := range o.Ops {
-		b.wanted[op] = true
-	}
 	if err := b.start(); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
 	return b, nil
 }
-
-// rowsFor is the attach table with what the mounted filesystems need.
-func rowsFor([]Mount) []hook { return hooks }
 
 // start brings the kernel side up, in the order in which nothing is missed:
 // tables, programs, seeds. Only then are events true.
@@ -124,8 +118,12 @@ func (b *Backend) start() error {
 	if b.links, err = attach(b.objects, b.hooks); err != nil {
 		return err
 	}
+	pins, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("open inotify to pin the roots of mounts: %w; EMFILE means that fs.inotify.max_user_instances is too low", err)
+	}
 	b.seeder = &seeder{
-		objects: b.objects, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
+		objects: b.objects, pins: pins, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
 		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
 	}
 	return b.seeder.refresh(b.o.Mounts)
@@ -142,6 +140,9 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 	for {
 		if b.losses.next(b, e) {
 			return nil
+		}
+		if b.losses.err != nil {
+			return fmt.Errorf("void the states of directories after a program was skipped: %w", b.losses.err)
 		}
 		b.reader.SetDeadline(deadline)
 		if err := b.reader.ReadInto(&b.record); err != nil {
@@ -188,7 +189,7 @@ func (b *Backend) release() error {
 		errs = append(errs, b.reader.Close())
 	}
 	if b.seeder != nil {
-		b.seeder.close()
+		errs = append(errs, b.seeder.close())
 	}
 	if b.objects != nil {
 		b.objects.close()

@@ -19,11 +19,10 @@ type paths struct {
 
 // decide turns a record into an event if it is one of ours.
 func (b *Backend) decide(r *raw, e *event.Event) bool {
-	op := event.Op(r.Op)
-	if !b.wanted[op] {
-		return false
+	*e = event.Event{Op: event.Op(r.Op), Boot: r.Time}
+	if !r.has(trampolinesFlagFLAG_ATTEMPT) {
+		e.Res = event.SuccessBytes
 	}
-	*e = event.Event{Op: op, Boot: r.Time, Res: event.SuccessBytes}
 	b.paths.buf = b.paths.buf[:0]
 	if !b.match(r, e) {
 		return false

@@ -2,7 +2,11 @@
 
 package bpf
 
-import "github.com/falco-fim/fim/event"
+import (
+	"slices"
+
+	"github.com/falco-fim/fim/event"
+)
 
 // moment is when a hook's program runs.
 type moment uint8
@@ -34,9 +38,6 @@ type hook struct {
 }
 
 var (
-	changes = []event.Op{event.OpCreate, event.OpRename, event.OpLink, event.OpSymlink,
-		event.OpUnlink, event.OpMkdir, event.OpRmdir, event.OpMknod}
-	opOpen   = []event.Op{event.OpOpen, event.OpCreate}
 	opModify = []event.Op{event.OpModify, event.OpClose}
 	opClose  = []event.Op{event.OpClose}
 	opRename = []event.Op{event.OpRename}
@@ -87,3 +88,19 @@ var hooks = []hook{
 // permission is attached only where a filesystem needs it, because it makes
 // every read dearer.
 var permission = hook{function: "security_file_permission", lsm: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY}
+
+// tellsOfWrites are the filesystems that call the file_modified family for
+// every change. btrfs does not; of others it is not known.
+var tellsOfWrites = []string{"ext2", "ext3", "ext4", "xfs", "tmpfs", "vfat"}
+
+// rowsFor is the attach table with what the filesystems need that hold
+// something watched.
+func rowsFor(o Options) []hook {
+	silent := func(m Mount) bool {
+		return o.Set.Reaches([]byte(m.Point)) && !slices.Contains(tellsOfWrites, m.FSType)
+	}
+	if slices.ContainsFunc(o.Mounts, silent) {
+		return append(slices.Clone(hooks), permission)
+	}
+	return hooks
+}

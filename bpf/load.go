@@ -114,12 +114,11 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, ops []event.Op)
 	} {
 		spec.Maps[name].MaxEntries = n
 	}
+	var wanted uint32
 	for _, op := range ops {
-		if op == event.OpOpen {
-			return spec.Variables["want_open"].Set(true)
-		}
+		wanted |= 1 << op
 	}
-	return nil
+	return spec.Variables["wanted"].Set(wanted)
 }
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {
@@ -133,10 +132,16 @@ func setPosition(spec *ebpf.CollectionSpec, p *planned) error {
 	return nil
 }
 
+// ErrRefused is in every error of [Open] that another kernel, or other rights,
+// would not give.
+var ErrRefused = errors.New("the kernel refuses")
+
 // refusal says what to do when the kernel does not take a program.
 func refusal(err error) error {
 	hint := "see the kernel's log"
 	switch {
+	case strings.Contains(err.Error(), "missing symbol"): // the library has no error of its own for it
+		hint = "the kernel needs CONFIG_KALLSYMS_ALL, and /proc/kallsyms must show addresses; backend fanotify works without it"
 	case errors.Is(err, syscall.EPERM):
 		hint = "run as root or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE, and check that kernel lockdown or a seccomp filter does not forbid BPF; backend fanotify works without it"
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, syscall.EINVAL):
@@ -144,14 +149,14 @@ func refusal(err error) error {
 	case errors.Is(err, syscall.ENOMEM):
 		hint = "not enough memory for the maps: lower ring_buffer_kib"
 	}
-	return fmt.Errorf("load BPF programs: %w: %s", err, hint)
+	return fmt.Errorf("%w: load BPF programs: %w: %s", ErrRefused, err, hint)
 }
 
 // kernelTypes reads the kernel's BTF.
 func kernelTypes() (*btf.Spec, error) {
 	kernel, err := btf.LoadKernelSpec()
 	if err != nil {
-		return nil, fmt.Errorf("read the kernel's types (/sys/kernel/btf/vmlinux): %w: the kernel needs CONFIG_DEBUG_INFO_BTF", err)
+		return nil, fmt.Errorf("%w: read the kernel's types (/sys/kernel/btf/vmlinux): %w: the kernel needs CONFIG_DEBUG_INFO_BTF", ErrRefused, err)
 	}
 	return kernel, nil
 }

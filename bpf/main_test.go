@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -132,7 +131,7 @@ func hostMounts(t testing.TB) ([]Mount, func([]Place, uint64, []byte) []Place) {
 	}
 	var mounts []Mount
 	for _, m := range infos {
-		mounts = append(mounts, Mount{Dev: unix.Mkdev(uint32(m.Major), uint32(m.Minor)), Root: m.Root, Point: m.Mountpoint})
+		mounts = append(mounts, Mount{Dev: unix.Mkdev(uint32(m.Major), uint32(m.Minor)), Root: m.Root, Point: m.Mountpoint, FSType: m.FSType})
 	}
 	return mounts, func(dst []Place, dev uint64, inFS []byte) []Place {
 		for i, m := range mounts {
@@ -189,7 +188,7 @@ func openSized(t testing.TB, ringKiB int, ops []event.Op, patterns ...string) *B
 	began := time.Now()
 	b, err := Open(opts)
 	t.Logf("open took %v", time.Since(began))
-	if err != nil && os.Getenv("FIM_MUST_ATTACH") == "" && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOENT) || errors.Is(err, os.ErrNotExist)) {
+	if errors.Is(err, ErrRefused) && os.Getenv("FIM_MUST_ATTACH") == "" {
 		t.Skipf("SKIPPED, this kernel refuses the programs: %v", err)
 	}
 	var refused *ebpf.VerifierError

@@ -78,7 +78,7 @@ const (
 	probesVarVfsMkdirAt                    = "vfs_mkdir_at"
 	probesVarVfsMknodAt                    = "vfs_mknod_at"
 	probesVarVfsSymlinkAt                  = "vfs_symlink_at"
-	probesVarWantOpen                      = "want_open"
+	probesVarWanted                        = "wanted"
 )
 
 // loadProbes returns the embedded CollectionSpec for probes.
@@ -197,7 +197,7 @@ type probesVariableSpecs struct {
 	VfsMkdirAt         *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
 	VfsMknodAt         *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
 	VfsSymlinkAt       *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	WantOpen           *ebpf.VariableSpec `ebpf:"want_open"`
+	Wanted             *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // probesObjects contains all objects after they have been loaded into the kernel.
@@ -277,7 +277,7 @@ type probesVariables struct {
 	VfsMkdirAt         *ebpf.Variable `ebpf:"vfs_mkdir_at"`
 	VfsMknodAt         *ebpf.Variable `ebpf:"vfs_mknod_at"`
 	VfsSymlinkAt       *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	WantOpen           *ebpf.Variable `ebpf:"want_open"`
+	Wanted             *ebpf.Variable `ebpf:"wanted"`
 }
 
 // probesPrograms contains all programs after they have been loaded into the kernel.

@@ -21,13 +21,17 @@ type Mount struct {
 	Dev   uint64 // as st_dev
 	Root  string // directory of the filesystem that is mounted
 	Point string // where, on the host
+	// FSType is the filesystem's name, "ext4".
+	FSType string
 }
 
 // seed is a directory that a host mount shows where something is watched. The
-// kernel knows it by the address of its inode, which the open file pins.
+// kernel knows it by the address of its inode. An inotify watch keeps that
+// inode in memory; an open file would too, but also keep the mount busy, so
+// that nobody could umount it.
 type seed struct {
-	fd    int
 	inode uint64
+	watch int
 	state uint32
 	bind  bool // not the filesystem's root
 }
@@ -37,6 +41,7 @@ type seeder struct {
 	objects *objects
 	dfa     *watch.DFA
 	root    string // where the host's root is mounted
+	pins    int    // inotify, never read: what happens is not its business
 	seeds   map[uint64]*seed
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
@@ -94,12 +99,17 @@ func (s *seeder) take(m Mount, state uint32) (*seed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the mount %s known to the kernel: %w", path, err)
 	}
-	if known := s.seeds[inode]; known != nil {
-		unix.Close(fd)
-		return known, nil
+	defer unix.Close(fd)
+	pin, err := unix.InotifyAddWatch(s.pins, fmt.Sprintf("/proc/thread-self/fd/%d", fd), unix.IN_DELETE_SELF|unix.IN_ONLYDIR)
+	if err != nil {
+		return nil, fmt.Errorf("pin the mount %s with inotify: %w; ENOSPC means that fs.inotify.max_user_watches is too low", path, err)
 	}
-	d := &seed{fd: fd, inode: inode, bind: m.Root != "/"}
-	s.seeds[inode] = d
+	d := s.seeds[inode]
+	if d == nil {
+		d = &seed{inode: inode}
+		s.seeds[inode] = d
+	}
+	d.watch, d.bind = pin, m.Root != "/"
 	return d, nil
 }
 
@@ -158,12 +168,10 @@ func (s *seeder) apply(wanted map[uint64]uint32) (changed bool, err error) {
 	for inode, d := range s.seeds {
 		state, ok := wanted[inode]
 		if !ok {
-			err = errors.Join(err, s.objects.table("seeds").Delete(inode), unix.Close(d.fd))
+			_, _ = unix.InotifyRmWatch(s.pins, uint32(d.watch)) // gone already after an umount
+			err = errors.Join(err, s.objects.table("seeds").Delete(inode))
 			delete(s.seeds, inode)
 			changed = true
-			continue
-		}
-		if d.state == state {
 			continue
 		}
 		changed = changed || d.state != state
@@ -221,9 +229,4 @@ func (s *seeder) ship(wanted map[uint64]uint32) error {
 // those of renames.
 func (s *seeder) bump() error { return run(s.objects, armBump, 0) }
 
-func (s *seeder) close() {
-	for _, d := range s.seeds {
-		unix.Close(d.fd)
-	}
-	s.seeds = nil
-}
+func (s *seeder) close() error { return unix.Close(s.pins) }

@@ -132,12 +132,13 @@ func (b *Backend) skipped() (sum uint64) {
 }
 
 // lossReasons are the words of [event.Lost], in the order of losses.
-var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full"), []byte("path_unstable")}
+var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full"), []byte("path_unstable"), []byte("program_skipped")}
 
 // losses turns growing counters of loss into events.
 type losses struct {
 	looked    time.Time
 	told, now [len(lossReasons)]uint64
+	err       error // of voiding the tags; the next call reports it
 }
 
 // lookEvery keeps the reading of counters from costing what events should.
@@ -161,7 +162,12 @@ func (l *losses) next(b *Backend, e *event.Event) bool {
 }
 
 func (l *losses) look(b *Backend) {
-	l.now = [len(lossReasons)]uint64{3: b.paths.undecided.Load()}
+	before := l.now
+	l.now = [len(lossReasons)]uint64{3: b.paths.undecided.Load(), 4: b.skipped()}
+	if l.now[4] != before[4] {
+		// What was skipped may have been a rename: no tag can be trusted.
+		l.err = b.seeder.bump()
+	}
 	for hook := range hookNames {
 		c := counters(b.objects, hook)
 		l.now[0] += c.LostRing

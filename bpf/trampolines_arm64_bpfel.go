@@ -73,6 +73,7 @@ const (
 	trampolinesFlagFLAG_VIEW       trampolinesFlag = 16
 	trampolinesFlagFLAG_OLD_SIZE   trampolinesFlag = 32
 	trampolinesFlagFLAG_SIZE       trampolinesFlag = 64
+	trampolinesFlagFLAG_ATTEMPT    trampolinesFlag = 128
 )
 
 type trampolinesFrame struct {
@@ -327,7 +328,7 @@ const (
 	trampolinesVarVfsMkdirAt                    = "vfs_mkdir_at"
 	trampolinesVarVfsMknodAt                    = "vfs_mknod_at"
 	trampolinesVarVfsSymlinkAt                  = "vfs_symlink_at"
-	trampolinesVarWantOpen                      = "want_open"
+	trampolinesVarWanted                        = "wanted"
 )
 
 // loadTrampolines returns the embedded CollectionSpec for trampolines.
@@ -451,7 +452,7 @@ type trampolinesVariableSpecs struct {
 	VfsMkdirAt         *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
 	VfsMknodAt         *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
 	VfsSymlinkAt       *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	WantOpen           *ebpf.VariableSpec `ebpf:"want_open"`
+	Wanted             *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // trampolinesObjects contains all objects after they have been loaded into the kernel.
@@ -531,7 +532,7 @@ type trampolinesVariables struct {
 	VfsMkdirAt         *ebpf.Variable `ebpf:"vfs_mkdir_at"`
 	VfsMknodAt         *ebpf.Variable `ebpf:"vfs_mknod_at"`
 	VfsSymlinkAt       *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	WantOpen           *ebpf.Variable `ebpf:"want_open"`
+	Wanted             *ebpf.Variable `ebpf:"wanted"`
 }
 
 // trampolinesPrograms contains all programs after they have been loaded into the kernel.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -172,6 +173,21 @@ var verbs = map[string]func(files map[string]int, args []string) error{
 	"mount":  func(_ map[string]int, a []string) error { return unix.Mount(a[0], a[0], "tmpfs", 0, "") },
 	"bind":   func(_ map[string]int, a []string) error { return unix.Mount(a[0], a[1], "", unix.MS_BIND, "") },
 	"umount": func(_ map[string]int, a []string) error { return unix.Unmount(a[0], unix.MNT_DETACH) },
+	// BTRFS_IOC_SUBVOL_CREATE of include/uapi/linux/btrfs.h: struct
+	// btrfs_ioctl_vol_args is a descriptor and a name of 4,088 bytes.
+	"btrfs": func(_ map[string]int, a []string) error {
+		dir, err := unix.Open(a[0], unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(dir)
+		var args [4096]byte
+		copy(args[8:], a[1])
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(dir), 0x5000940e, uintptr(unsafe.Pointer(&args))); errno != 0 {
+			return errno
+		}
+		return nil
+	},
 	"rmtree": func(_ map[string]int, a []string) error { return os.RemoveAll(a[0]) },
 	"mktree": func(_ map[string]int, a []string) error { return os.MkdirAll(a[0], 0o755) },
 }

@@ -28,6 +28,9 @@ func (g *Group) expand(dst []event.Op, r *record, watched bool) []event.Op {
 	if has(unix.FAN_OPEN) && !g.opensNew(r) {
 		add(event.OpOpen)
 	}
+	if has(unix.FAN_DELETE) && g.hand.removedFirst {
+		add(removeOp(r.mask))
+	}
 	if has(unix.FAN_MODIFY) {
 		if g.modified(r.object, r.pid) {
 			g.stats.add(forgotten, 1)
@@ -43,7 +46,7 @@ func (g *Group) expand(dst []event.Op, r *record, watched bool) []event.Op {
 	if has(unix.FAN_RENAME) {
 		add(event.OpRename)
 	}
-	if has(unix.FAN_DELETE) {
+	if has(unix.FAN_DELETE) && !g.hand.removedFirst {
 		add(removeOp(r.mask))
 	}
 	return dst

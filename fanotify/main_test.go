@@ -25,6 +25,7 @@ const (
 	roleEnv     = "FIM_FANOTIFY_TEST_ROLE"
 	rolePlayer  = "player"  // does what a test tells it, see actor_test.go
 	rolePrivate = "private" // runs the tests in a mount namespace of its own
+	roleNobody  = "nobody"  // opens a group without privileges
 )
 
 // TestMain runs the tests in a mount namespace of their own, so that their
@@ -33,6 +34,8 @@ func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleEnv); {
 	case role == rolePlayer:
 		play()
+	case role == roleNobody:
+		tryOpen()
 	case role == rolePrivate, os.Geteuid() != 0, fuzzing():
 		os.Exit(m.Run())
 	default:
@@ -100,7 +103,7 @@ func image(fstype string, size int64, mkfs ...string) mounter {
 		}
 		run(t, append(mkfs, file)...)
 		run(t, "mount", "-t", fstype, "-o", "loop", file, dir)
-		t.Cleanup(func() { _ = unix.Unmount(dir, 0) })
+		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	}
 }
 

@@ -230,7 +230,7 @@ func (g *Group) deleted(op event.Op, id *identity) bool {
 	case event.OpUnlink:
 		return id.deleted
 	}
-	return g.hand.mask&unix.FAN_DELETE == 0 && g.gone.has(subject(&g.hand.record))
+	return (g.hand.mask&unix.FAN_DELETE == 0 || g.hand.removedFirst) && g.gone.has(subject(&g.hand.record))
 }
 
 // label is what events tell of a mount, as bytes.

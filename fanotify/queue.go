@@ -4,6 +4,7 @@ package fanotify
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +26,8 @@ type queue struct {
 	fd     int
 	events []waiting
 	head   int
-	first  uint64 // number of events[head] in the stream
+	late   []waiting // to be handed out before events[head], see settle
+	first  uint64    // number of events[head] in the stream
 	// round counts the readings until the kernel had no more. Events of one
 	// round may have been in the kernel's queue together and merged there;
 	// those of different rounds were not.
@@ -50,6 +52,11 @@ type waiting struct {
 	round uint64
 	boot  uint64 // CLOCK_BOOTTIME when it was read
 	chunk *chunk
+	// then are operations that were merged into earlier events and came, as
+	// others prove, right after this one.
+	then []waiting
+	// removedFirst says that of the merged operations the removal was the first.
+	removedFirst bool
 }
 
 // chunk is the memory of some events, used again when all are done.
@@ -62,7 +69,7 @@ func newQueue(fd int) *queue {
 	return &queue{fd: fd, complete: true, moves: make(map[string][]uint64), pidfds: make(map[int32]int)}
 }
 
-// len is how many events wait.
+// len is how many events wait, late ones not counted.
 func (q *queue) len() int { return len(q.events) - q.head }
 
 // drain reads until the kernel has no more, or there is no room. An event that
@@ -72,6 +79,8 @@ func (q *queue) drain() (malformed bool, err error) {
 		q.round++
 	}
 	q.complete = false
+	read := len(q.events)
+	defer func() { q.settle(read) }()
 	for q.len() < maxWaiting {
 		c := q.chunk()
 		n, err := unix.Read(q.fd, c.data[:])
@@ -142,10 +151,18 @@ func (r *record) movesDir() bool {
 
 // pop takes the first waiting event, which is valid until done.
 func (q *queue) pop() (w waiting, ok bool) {
+	if len(q.late) > 0 {
+		w, q.late = q.late[0], q.late[1:]
+		if w.movesDir() {
+			q.unindex(w.object)
+		}
+		return w, true
+	}
 	if q.len() == 0 {
 		return w, false
 	}
 	w = q.events[q.head]
+	q.late = w.then
 	q.events[q.head] = waiting{}
 	q.head++
 	q.first++
@@ -167,13 +184,37 @@ func (q *queue) unindex(dir ref) {
 	}
 }
 
+// number is that of events[i] in the stream.
+func (q *queue) number(i int) uint64 { return q.first + uint64(i-q.head) }
+
+// reindex notes that a removal was put behind another event.
+func (q *queue) reindex(dir ref, from, to uint64) {
+	numbers := q.moves[string(dir)]
+	if i := slices.Index(numbers, from); i >= 0 {
+		numbers[i] = to
+		slices.Sort(numbers)
+	}
+}
+
 // firstMove returns the first waiting event that takes dir away from its place.
 func (q *queue) firstMove(dir ref) (*record, bool) {
 	numbers := q.moves[string(dir)]
 	if len(numbers) == 0 {
 		return nil, false
 	}
-	return &q.events[q.head+int(numbers[0]-q.first)].record, true
+	moves := func(w waiting) bool { return w.movesDir() && string(w.object) == string(dir) }
+	late := q.late
+	if numbers[0] >= q.first {
+		e := &q.events[q.head+int(numbers[0]-q.first)]
+		if moves(*e) {
+			return &e.record, true
+		}
+		late = e.then
+	}
+	if i := slices.IndexFunc(late, moves); i >= 0 {
+		return &late[i].record, true
+	}
+	return nil, false
 }
 
 // lossAhead says whether events that would stand behind the one in hand were
@@ -226,14 +267,13 @@ func bootTime() uint64 {
 // takesName says whether a waiting event takes the name away from the object of
 // r, which therefore had it.
 func (q *queue) takesName(r *record) bool {
-	for i := q.head; i < len(q.events); i++ {
-		e := &q.events[i].record
-		if e.mask&(unix.FAN_DELETE|unix.FAN_RENAME) != 0 && string(e.object) == string(r.object) &&
-			string(e.dir) == string(r.dir) && string(e.name) == string(r.name) {
-			return true
-		}
+	takes := func(w waiting) bool {
+		return w.mask&(unix.FAN_DELETE|unix.FAN_RENAME) != 0 && string(w.object) == string(r.object) &&
+			string(w.dir) == string(r.dir) && string(w.name) == string(r.name)
 	}
-	return false
+	return slices.ContainsFunc(q.late, takes) || slices.ContainsFunc(q.events[q.head:], func(w waiting) bool {
+		return takes(w) || slices.ContainsFunc(w.then, takes)
+	})
 }
 
 // pidfd returns the descriptor of a process, or -1.

@@ -5,6 +5,7 @@ package rules
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ var sentinel = host.Rule{
 
 // guard is the plugin at work in a scratch system, with all rules.
 type guard struct {
-	*scratch
+	*host.Scratch
 	live *host.Live
 	n    int // sentinels so far
 }
@@ -54,13 +55,13 @@ func startGuard(t testing.TB) *guard {
 	s := newScratch(t)
 	init, _ := sample(t)
 	rules := append([]host.Rule{sentinel}, load(t).expanded()...)
-	return &guard{scratch: s, live: host.Start(t, host.Options{Rules: rules, Init: init, In: s.in()})}
+	return &guard{Scratch: s, live: host.Start(t, host.Options{Rules: rules, Init: init, In: s.In()})}
 }
 
 // alerts runs a command and returns the alerts that it caused.
 func (g *guard) alerts(t testing.TB, command string) []host.Line {
 	t.Helper()
-	g.sh(t, command)
+	g.Sh(t, command)
 	return g.since(t)
 }
 
@@ -69,7 +70,7 @@ func (g *guard) since(t testing.TB) []host.Line {
 	t.Helper()
 	g.n++
 	name := fmt.Sprintf("sentinel-%d", g.n)
-	g.sh(t, "mkdir /etc/"+name)
+	g.Sh(t, "mkdir /etc/"+name)
 	var alerts []host.Line
 	for {
 		line := g.live.Next(t)
@@ -80,6 +81,9 @@ func (g *guard) since(t testing.TB) []host.Line {
 		}
 	}
 }
+
+// put is what scripts of trusted programs write files with.
+const put = `sub put { open my $f, ">>", $_[0] or die "$_[0]: $!"; print $f "x\n"; close $f or die } `
 
 // TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike runs real commands, each
 // of which must raise one alert of all rules together: that of its own.
@@ -102,7 +106,7 @@ func TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike(t *testing.T) {
 				}
 			}
 			for _, by := range a.trusted {
-				release := g.as(t, by[0], by[1])
+				release := g.Perl(t, by[0], put+by[1]+" or die $!")
 				if got := g.since(t); len(got) != 0 {
 					t.Errorf("by %s: %s\n%s", by[0], by[1], texts(got))
 				}
@@ -155,7 +159,7 @@ func TestLostEventsAlert(t *testing.T) {
 func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {
 	g := startGuard(t)
 	g.live.Pause()
-	g.sh(t, "mkdir /etc/flood && cd /etc/flood && seq 20000 | xargs -n 1000 mkdir")
+	g.Sh(t, "mkdir /etc/flood && cd /etc/flood && seq 20000 | xargs -n 1000 mkdir")
 	g.live.Resume()
 	for _, a := range g.alerts(t, "true") {
 		if a.Rule == lostRule {
@@ -164,4 +168,40 @@ func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {
 		t.Errorf("%s: %s", a.Rule, a.Text)
 	}
 	t.Error("20,000 events came while nobody read, and no loss was told")
+}
+
+// TestAnEditorsSaveAlertsOnce runs vim, which probes the directory, keeps a swap
+// file, renames the old file to a backup, writes a new one, sets its attributes
+// and removes the backup.
+func TestAnEditorsSaveAlertsOnce(t *testing.T) {
+	vim := editor(t)
+	g := startGuard(t)
+	for path, rule := range map[string]string{
+		"/etc/cron.d/job":    "Scheduled Job Changed",
+		"/etc/pam.d/sshd":    "PAM Configuration or Module Changed",
+		"/root/.bashrc":      "Shell Start File Changed",
+		"/etc/profile.d/new": "Shell Start File Changed",
+	} {
+		command := vim + " -u NONE --not-a-term -c 'normal Oevil' -c 'set backup' -c 'wq!' " + path + " </dev/null >/dev/null 2>&1"
+		if got := g.alerts(t, command); len(got) != 1 || got[0].Rule != rule {
+			t.Errorf("%s: want one %s\n%s", path, rule, texts(got))
+		}
+	}
+}
+
+// editor returns the path of vim in a scratch system. The names that it is
+// called by are links that lead nowhere there.
+func editor(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"vim", "vi"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if path, err = filepath.EvalSymlinks(path); err == nil && strings.Contains(path, "vim") {
+			return "/real" + path
+		}
+	}
+	t.Skip("no vim: test/setup.sh installs it")
+	return ""
 }

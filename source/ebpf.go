@@ -133,7 +133,7 @@ func (m *mounts) check() {
 func (m *mounts) kernel() []bpf.Mount {
 	var list []bpf.Mount
 	for _, row := range m.table.Mounts() {
-		list = append(list, bpf.Mount{Dev: row.Dev, Root: row.Root, Point: row.Point})
+		list = append(list, bpf.Mount{Dev: row.Dev, Root: row.Root, Point: row.Point, FSType: row.FSType})
 	}
 	return list
 }

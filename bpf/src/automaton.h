@@ -84,11 +84,22 @@ static __always_inline u32 join(u32 a, u32 b)
 	return to ? *to : UNKNOWN;
 }
 
+// seed_of is the seed of an inode, if there is one.
+static __always_inline struct seed *seed_of(u64 address)
+{
+	struct seed *seed = bpf_map_lookup_elem(&seeds, &address);
+	struct inode *inode = (void *)address;
+
+	if (!seed || seed->ino != BPF_CORE_READ(inode, i_ino) || seed->dev != BPF_CORE_READ(inode, i_sb, s_dev))
+		return NULL;
+	return seed;
+}
+
 // joined adds what a host mount of this directory says to its state.
 static __always_inline u32 joined(u32 state, u64 dentry)
 {
 	u64 inode = (u64)BPF_CORE_READ((struct dentry *)dentry, d_inode);
-	struct seed *seed = bpf_map_lookup_elem(&seeds, &inode);
+	struct seed *seed = seed_of(inode);
 
 	return seed ? join(state, seed->state) : state;
 }
@@ -150,7 +161,7 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 			return end_walk(w, END_UNATTACHED, UNATTACHED);
 		return end_walk(w, END_COMPLETE, DEAD);
 	}
-	seed = bpf_map_lookup_elem(&seeds, &inode);
+	seed = seed_of(inode);
 	if (seed)
 		return end_walk(w, END_COMPLETE, seed->state);
 	if (known) // Go knows its mounts: none shows the root where it matters

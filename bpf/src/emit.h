@@ -10,6 +10,14 @@
 
 #define PATH_TRIES 12
 
+// The operations that are asked for, bit by enum op; others are not sent.
+const volatile u32 wanted = 0;
+
+static __always_inline bool is_wanted(u32 op)
+{
+	return wanted >> op & 1;
+}
+
 // step_names appends the current name, or ends the walk at the filesystem's
 // root. On the way it notes where the actor's mount, or root directory, ends:
 // leaf-side names count for the view path up to there.
@@ -215,8 +223,8 @@ static __always_inline void fill_actor(struct actor *a)
 	a->tgid = id >> 32;
 	a->tid = id;
 	a->ppid = BPF_CORE_READ(leader, real_parent, tgid);
-	a->uid = BPF_CORE_READ(cred, uid.val);
-	a->gid = BPF_CORE_READ(cred, gid.val);
+	a->uid = BPF_CORE_READ(cred, euid.val);
+	a->gid = BPF_CORE_READ(cred, egid.val);
 	a->loginuid = ~0u;
 	if (bpf_core_field_exists(task->loginuid))
 		a->loginuid = BPF_CORE_READ(task, loginuid.val);
@@ -246,6 +254,8 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 {
 	struct scratch *s;
 
+	if (!is_wanted(op))
+		return NULL;
 	*slot = claim();
 	if (*slot == NO_SLOT) {
 		count(counted->lost_scratch);
@@ -294,7 +304,7 @@ static __always_inline void emit(struct counters *counted, u32 op, u32 state, u6
 	send(counted, slot, s);
 }
 
-// ignored says whether this very process acts, which would feed back.
+// own says whether this very process acts, which would feed back.
 static __always_inline bool own(struct control *c)
 {
 	return bpf_get_current_pid_tgid() >> 32 == c->own_tgid;

@@ -133,8 +133,8 @@ struct fs_struct {
 };
 
 struct cred {
-	kuid_t uid;
-	kgid_t gid;
+	kuid_t euid;
+	kgid_t egid;
 };
 
 struct task_struct {

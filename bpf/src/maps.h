@@ -56,8 +56,9 @@ struct {
 	__type(value, u32);
 } joins SEC(".maps");
 
-// Directories that host mounts show, by inode address. Go holds each open, so
-// an address stays that directory's.
+// Directories that host mounts show, by inode address. Go pins each inode while
+// its filesystem is mounted; the number and the device unmask an address that
+// was reused after an umount.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);

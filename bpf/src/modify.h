@@ -8,7 +8,8 @@
 //
 // Filesystems call these after their checks and before the first byte, reads
 // never pass here, and stores through mappings pass nowhere else. btrfs does
-// not call them for plain writes: there security_file_permission stands in.
+// not call them for plain writes: there security_file_permission stands in, which
+// sees the attempt only.
 // truncate(2), ftruncate and O_TRUNC pass notify_change with ATTR_SIZE.
 //
 // Reported once per open file and process and again after REARM: a descriptor
@@ -52,25 +53,25 @@ static __always_inline bool due(u64 file, u64 serial)
 }
 
 static __always_inline void emit_modify(struct counters *counted, u32 state, struct dentry *dentry, u64 mnt,
-					struct inode *inode, struct dirty *dirty)
+					struct inode *inode, struct dirty *dirty, u32 flags)
 {
 	struct scratch *s;
 	u32 slot;
 
+	if (dirty)
+		fill_actor(&dirty->actor);
 	s = draft(counted, &slot, OP_MODIFY, state, inode);
 	if (!s)
 		return;
 	s->record.flags &= ~FLAG_SIZE; // the write is yet to come
 	s->record.old_size = s->record.size;
-	s->record.flags |= FLAG_OLD_SIZE;
-	if (dirty)
-		dirty->actor = s->record.actor;
+	s->record.flags |= FLAG_OLD_SIZE | flags;
 	write_path(slot, s, dentry, mnt, &s->record.path);
 	write_mountpoint(slot);
 	send(counted, slot, s);
 }
 
-static __always_inline void on_modify(struct file *file)
+static __always_inline void on_modify(struct file *file, u32 flags)
 {
 	struct counters *counted = counters(HOOK_MODIFY);
 	struct control *c = settings();
@@ -94,13 +95,13 @@ static __always_inline void on_modify(struct file *file)
 	}
 	dirty = soil(counted, (u64)file, inode, (u64)mnt);
 	if (due((u64)file, dirty ? dirty->serial : 0))
-		emit_modify(counted, state, dentry, (u64)mnt, inode, dirty);
+		emit_modify(counted, state, dentry, (u64)mnt, inode, dirty, flags);
 }
 
 static __always_inline void on_permission(struct file *file, int mask)
 {
 	if (mask & MAY_WRITE)
-		on_modify(file);
+		on_modify(file, FLAG_ATTEMPT);
 }
 
 static __always_inline void on_resize(u64 first, u64 second, u64 result, u32 pointer)
@@ -127,9 +128,9 @@ static __always_inline void on_resize(u64 first, u64 second, u64 result, u32 poi
 		emit(counted, OP_MODIFY, state, first, 0, fetch(dentry, d_inode));
 }
 
-ENTRY_HOOK(file_update_time, on_modify(file), struct file *file)
-ENTRY_HOOK(file_modified, on_modify(file), struct file *file)
-ENTRY_HOOK(kiocb_modified, on_modify(fetch(iocb, ki_filp)), struct kiocb *iocb)
-ENTRY_HOOK(file_update_time_flags, on_modify(file), struct file *file)
+ENTRY_HOOK(file_update_time, on_modify(file, 0), struct file *file)
+ENTRY_HOOK(file_modified, on_modify(file, 0), struct file *file)
+ENTRY_HOOK(kiocb_modified, on_modify(fetch(iocb, ki_filp), 0), struct kiocb *iocb)
+ENTRY_HOOK(file_update_time_flags, on_modify(file, 0), struct file *file)
 SECURITY_HOOK(file_permission, on_permission(file, mask), struct file *file, int mask)
 RESULT_HOOK(notify_change, on_resize)

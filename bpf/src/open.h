@@ -12,11 +12,10 @@
 
 #include "hook.h"
 
-const volatile bool want_open = false;
-
 // take_seed makes the directory just opened a seed. The hook takes the inode
 // itself, because no number that user space sees names it surely (btrfs
-// subvolumes share numbers, tmpfs hides generations).
+// subvolumes share numbers, tmpfs hides generations). One that it has keeps its
+// state, which may join several mounts: Go sets the new one.
 static __always_inline void take_seed(struct control *c, struct file *file)
 {
 	struct dentry *dentry = fetch(file, f_path.dentry);
@@ -31,7 +30,7 @@ static __always_inline void take_seed(struct control *c, struct file *file)
 	sb = fetch(inode, i_sb);
 	seed.dev = fetch(sb, s_dev);
 	seed.ino = fetch(inode, i_ino);
-	if (bpf_map_update_elem(&seeds, &key, &seed, BPF_ANY))
+	if (!seed_of(key) && bpf_map_update_elem(&seeds, &key, &seed, BPF_ANY))
 		return;
 	bpf_map_update_elem(&supers, &seed.dev, &live, live ? BPF_ANY : BPF_NOEXIST);
 	if (fetch(sb, s_root) != dentry)
@@ -75,7 +74,7 @@ static __always_inline void on_open(u64 first, u64 second, u64 result, u32 point
 		count(counted->ignored);
 		return;
 	}
-	if ((!(mode & FMODE_CREATED) && !want_open) || nameless(file))
+	if (!is_wanted(mode & FMODE_CREATED ? OP_CREATE : OP_OPEN) || nameless(file))
 		return;
 	dentry = fetch(file, f_path.dentry);
 	state = judge(counted, dentry, fetch(file, f_path.mnt));

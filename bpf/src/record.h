@@ -33,6 +33,7 @@ enum flag {
 	FLAG_VIEW = 16,      // the view path is complete
 	FLAG_OLD_SIZE = 32,  // old_size is known
 	FLAG_SIZE = 64,      // size is known
+	FLAG_ATTEMPT = 128,  // whether it succeeded is not known
 };
 
 #define MAX_PATH 4096  // bytes of one path, as PATH_MAX
@@ -47,7 +48,7 @@ struct actor {
 	u32 tgid;
 	u32 tid;
 	u32 ppid;
-	u32 uid;
+	u32 uid; // effective, as file permissions see it
 	u32 gid;
 	u32 loginuid; // (u32)-1: never set
 	char comm[COMM];

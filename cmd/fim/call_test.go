@@ -39,7 +39,6 @@ func TestAWrongCallIsExitCode2AndAFailure1(t *testing.T) {
 		"an unknown format":       {[]string{"watch", "--format", "xml", "/etc"}, exitUsage, "xml"},
 		"an unknown operation":    {[]string{"watch", "--event", "chmod", "/etc"}, exitUsage, "chmod"},
 		"an unknown backend":      {[]string{"watch", "--backend", "kprobe", "/etc"}, exitUsage, "kprobe"},
-		"a backend not built in":  {[]string{"watch", "--backend", "ebpf", "/etc"}, exitFailed, "no eBPF backend"},
 		"a missing configuration": {[]string{"watch", "--config", "none.yaml"}, exitFailed, "none.yaml"},
 		"an output nowhere":       {[]string{"watch", "--output", "no/such/dir", "/etc"}, exitFailed, "no/such/dir"},
 		"replay of nothing":       {[]string{"replay"}, exitUsage, "accepts 1 arg"},

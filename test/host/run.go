@@ -182,18 +182,18 @@ func (l *Live) Next(t testing.TB) Line {
 }
 
 // Pause stops the host, as a machine under load would; Resume lets it go on.
-func (l *Live) Pause() { syscall.Kill(l.pid(), syscall.SIGSTOP) }
+func (l *Live) Pause() { syscall.Kill(worker(l.cmd), syscall.SIGSTOP) }
 
 // Resume undoes Pause.
 func (l *Live) Resume() {
-	syscall.Kill(l.pid(), syscall.SIGCONT)
+	syscall.Kill(worker(l.cmd), syscall.SIGCONT)
 	l.cmd.Process.Signal(syscall.SIGCONT) // nsenter stops itself with its child
 }
 
-// pid returns the host's process id: with [Options].In, that of the child which
-// what was put before it has made.
-func (l *Live) pid() int {
-	pid := l.cmd.Process.Pid
+// worker returns the process id of a host: of the command itself, or of its child
+// where it is nsenter, which would not pass a signal on.
+func worker(cmd *exec.Cmd) int {
+	pid := cmd.Process.Pid
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err == nil {
 		fmt.Sscan(string(children), &pid)
@@ -203,7 +203,7 @@ func (l *Live) pid() int {
 
 // stop ends the host in order, which must leave no error.
 func (l *Live) stop(t testing.TB) {
-	syscall.Kill(l.pid(), syscall.SIGTERM)
+	syscall.Kill(worker(l.cmd), syscall.SIGTERM)
 	overdue := time.AfterFunc(limit, func() { l.cmd.Process.Kill() })
 	defer overdue.Stop()
 	for {

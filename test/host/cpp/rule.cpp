@@ -23,12 +23,14 @@ void compile_condition(rule& r, const factory_ptr& factory, std::vector<finding>
 	}
 }
 
+// compile_output puts a "*" before the output as Falco does: print it also where a
+// field is absent.
 void compile_output(rule& r,
                     sinsp& inspector,
                     filter_check_list& checks,
                     std::vector<finding>& found) {
 	try {
-		r.formatter = std::make_unique<sinsp_evt_formatter>(&inspector, r.output, checks);
+		r.formatter = std::make_unique<sinsp_evt_formatter>(&inspector, "*" + r.output, checks);
 	} catch(const sinsp_exception& e) {
 		found.push_back({r.name, "output", true, e.what()});
 	}
