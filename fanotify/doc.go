@@ -14,14 +14,19 @@
 // What this backend cannot know is absent, and these limits are the kernel's:
 //
 //   - It merges equal events, and the operations of one process on one name,
-//     while they wait to be read. A merged event is expanded in the only order
-//     that is possible: create or link, open, modify, close, attrib, unlink;
-//     where two orders are (a hard link removed and made again) this is the one
-//     of the two that is told. Its operations have the path of the first.
+//     while they wait to be read. A merged event is expanded in the order in
+//     which such things happen: create or link, open, modify, close, attrib,
+//     unlink. Other orders are possible where a file with several names loses
+//     and gets one, or is changed and closed more than once. A removal is told
+//     when it took place, as far as other events prove it, see settler; other
+//     operations have the path of the first that they were merged with, also if
+//     the directory was moved in between.
 //   - A directory renamed back and forth while the events wait may have been
 //     renamed more often than is told. What happened in it meanwhile has no host
 //     path, and if it may have been outside of the watch, a lost event with the
 //     reason "merged" stands for it.
+//   - What happens in a filesystem between its mounting and the next reading,
+//     which marks it, is not seen.
 //   - Stores through a shared mapping raise no event. A refused operation raises
 //     none either.
 //   - The actor of a close is the process that had the file open last. It wrote

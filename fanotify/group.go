@@ -31,12 +31,13 @@ type Options struct {
 // Group is an open fanotify group with its marks. Only Stats may be called from
 // other threads.
 type Group struct {
-	set  *watch.Set
-	ops  [256]bool
-	mask uint64
-	root string
-	who  func(pid, pidfd int, p *event.Process)
-	self int32
+	set    *watch.Set
+	ops    [256]bool
+	mask   uint64
+	root   string
+	who    func(pid, pidfd int, p *event.Process)
+	self   int32
+	pidfds bool // the kernel tells processes by pidfd
 
 	queue *queue
 	tree  *tree
@@ -56,6 +57,7 @@ type Group struct {
 
 	history
 	hand   hand  // the event in hand
+	actor  actor // of the last event that was handed out
 	failed error // why no more events can be read
 	stats  Stats
 }
@@ -64,12 +66,13 @@ type Group struct {
 // one could be marked; see [Group.Refused] for the others. Errors are
 // [ErrPrivilege], [ErrKernel] or [ErrNothing] where one of these fits.
 func Open(o Options) (*Group, error) {
-	fd, err := initGroup()
+	fd, pidfds, err := initGroup()
 	if err != nil {
 		return nil, err
 	}
 	g := &Group{
-		set: o.Set, mask: maskOf(o.Ops), root: path.Clean("/" + o.HostRoot), who: o.Who, self: int32(os.Getpid()),
+		pidfds: pidfds,
+		set:    o.Set, mask: maskOf(o.Ops), root: path.Clean("/" + o.HostRoot), who: o.Who, self: int32(os.Getpid()),
 		queue: newQueue(fd), tree: newTree(), tableFd: -1, labels: make(map[*mount.Mount]label), filesystems: make(map[[fsidLen]byte]*filesystem), history: newHistory(),
 	}
 	if g.who == nil {
@@ -84,20 +87,20 @@ func Open(o Options) (*Group, error) {
 	return g, nil
 }
 
-// initGroup opens the group, without pidfds where the kernel has none: then
-// only the pid of a process can be told.
-func initGroup() (fd int, err error) {
+// initGroup opens the group, without pidfds where the kernel has none.
+func initGroup() (fd int, pidfds bool, err error) {
 	const flags = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK | unix.FAN_REPORT_DFID_NAME_TARGET
-	for _, more := range []uint{unix.FAN_REPORT_PIDFD, 0} {
-		fd, err = unix.FanotifyInit(flags|more, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_LARGEFILE)
-		if err != unix.EINVAL {
-			break
-		}
+	const files = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_LARGEFILE
+	if fd, err = unix.FanotifyInit(flags|unix.FAN_REPORT_PIDFD, files); err == nil {
+		return fd, true, nil
+	}
+	if err == unix.EINVAL {
+		fd, err = unix.FanotifyInit(flags, files)
 	}
 	if err != nil {
-		return -1, explainInit(err)
+		return -1, false, explainInit(err)
 	}
-	return fd, nil
+	return fd, false, nil
 }
 
 // start opens the mount table and marks what it names.
@@ -121,6 +124,11 @@ func (g *Group) start() (err error) {
 	}
 	return nil
 }
+
+// Pidfds says whether the kernel tells processes by pidfd (FAN_REPORT_PIDFD,
+// Linux 5.15). Where it does not, only the pid of a process is told, since its
+// number may belong to another by the time that it is looked up.
+func (g *Group) Pidfds() bool { return g.pidfds }
 
 // Marked returns the filesystems that are watched.
 func (g *Group) Marked() []Filesystem { return g.marked }
@@ -197,6 +205,11 @@ func (g *Group) freshen() {
 	}
 	g.table, g.fresh = g.fresh, nil
 	clear(g.labels)
+	for id, f := range g.filesystems {
+		if !g.isMarked(f) {
+			delete(g.filesystems, id)
+		}
+	}
 	g.tree.forget(func(_ string, n *node) bool { return n.kind != placed })
 }
 

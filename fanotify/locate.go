@@ -3,6 +3,7 @@
 package fanotify
 
 import (
+	"slices"
 	"time"
 
 	"github.com/falco-fim/fim/mount"
@@ -61,7 +62,7 @@ func join(dir, name []byte) []byte {
 // show finds by which host path a path inside a filesystem is seen: one that a
 // pattern names, else the first.
 func (g *Group) show(f *filesystem, inFS []byte, s *side) {
-	g.paths = g.table.HostPaths(g.paths[:0], f.dev, inFS)
+	g.paths = g.tableOf(f).HostPaths(g.paths[:0], f.dev, inFS)
 	for i := range g.paths {
 		p := &g.paths[i]
 		watch, ok := g.set.Match(p.Host)
@@ -73,6 +74,16 @@ func (g *Group) show(f *filesystem, inFS []byte, s *side) {
 			return
 		}
 	}
+}
+
+// tableOf returns the mount table to tell paths of a filesystem by: the one
+// that holds for the events that wait, unless it was read before the filesystem
+// was mounted.
+func (g *Group) tableOf(f *filesystem) *mount.Table {
+	if g.fresh == nil || slices.ContainsFunc(g.table.Mounts(), func(m mount.Mount) bool { return m.Dev == f.dev }) {
+		return g.table
+	}
+	return g.fresh
 }
 
 // weigh judges a name in a directory that may be at several places. When all of

@@ -23,7 +23,7 @@ import (
 
 const (
 	roleEnv     = "FIM_FANOTIFY_TEST_ROLE"
-	rolePlayer  = "player"  // does what a test tells it, see actor_test.go
+	rolePlayer  = "player"  // does what a test tells it, see player_test.go
 	rolePrivate = "private" // runs the tests in a mount namespace of its own
 	roleNobody  = "nobody"  // opens a group without privileges
 )
@@ -125,7 +125,7 @@ func onEach(t *testing.T, test func(t *testing.T, w *world)) {
 // world is a filesystem with a watched directory "w" and another, "o", and a
 // process that acts in it.
 type world struct {
-	*actor
+	*player
 	t    testing.TB
 	root string
 	g    *Group
@@ -142,7 +142,7 @@ func newWorld(t testing.TB, m mounter) *world {
 		t.Fatal(err)
 	}
 	m(t, w.root)
-	w.actor = newActor(t, w.root)
+	w.player = newPlayer(t, w.root)
 	w.do("mkdir w", "mkdir o")
 	return w
 }
@@ -192,6 +192,19 @@ func (w *world) events() []*event.Event {
 			w.t.Fatal(err)
 		}
 		all = append(all, e.Clone())
+	}
+}
+
+// drop reads all that is there and keeps nothing.
+func (w *world) drop() {
+	w.t.Helper()
+	var e event.Event
+	for {
+		if err := w.g.Next(&e, time.Now()); errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		} else if err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 

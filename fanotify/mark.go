@@ -187,18 +187,23 @@ func (g *Group) markThrough(f *filesystem, d door) error {
 	for i, half := range st.Fsid.Val {
 		binary.NativeEndian.PutUint32(f.fsid[4*i:], uint32(half))
 	}
-	if other := g.filesystems[f.fsid]; other != nil && other.dev != f.dev && g.still(other) {
+	if other := g.filesystems[f.fsid]; other != nil && other.dev != f.dev && g.isMarked(other) {
 		return fmt.Errorf("%w as %s", errSameFsid, other.doors[0].path)
 	}
 	link := fmt.Sprintf("/proc/self/fd/%d", fd)
 	if err := unix.FanotifyMark(g.queue.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, g.mask, unix.AT_FDCWD, link); err != nil {
 		return explainMark(err)
 	}
-	return f.probe(fd)
+	if err := f.probe(fd); err != nil {
+		_ = unix.FanotifyMark(g.queue.fd, unix.FAN_MARK_REMOVE|unix.FAN_MARK_FILESYSTEM, g.mask, unix.AT_FDCWD, link)
+		return err
+	}
+	return nil
 }
 
-// still says whether f is among the filesystems of the table being marked.
-func (g *Group) still(f *filesystem) bool {
+// isMarked says whether f is among the filesystems of the table that was, or is
+// being, marked last.
+func (g *Group) isMarked(f *filesystem) bool {
 	return slices.ContainsFunc(g.marked, func(m Filesystem) bool { return m.Dev == f.dev })
 }
 

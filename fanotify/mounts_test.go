@@ -52,6 +52,21 @@ func TestAMountOverAWatchedDirectoryIsWatchedAndGivesItBack(t *testing.T) {
 	})
 }
 
+func TestEventsInANewMountAreToldAsSoonAsItIsMarked(t *testing.T) {
+	kernel(t)
+	w := newWorld(t, mounters["tmpfs"])
+	w.do("mkdir w/d")
+	w.watch()
+	w.do("mount w/d", "touch w/before")
+	// The first wait reads the table and marks; then, before it reads events,
+	// more happens.
+	if err := w.g.wait(farAway()); err != nil {
+		t.Fatal(err)
+	}
+	w.do("mkdir w/d/sub", "touch w/d/sub/f")
+	w.expect("create w/before", "mkdir w/d/sub", "create w/d/sub/f")
+}
+
 func TestARenamedDirectoryTakesTheMountsBelowAlong(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		w.do("mktree w/a/m", "mktree o/src/deep", "mkdir w/b", "mount w/a/m", "bind o/src/deep w/b")
@@ -71,7 +86,7 @@ func TestAFilesystemThatIsMountedAgainIsMarkedAgain(t *testing.T) {
 	w.do("mkdir w/d")
 	dir := filepath.Join(w.root, "w/d")
 	t.Run("ext4", func(t *testing.T) {
-		w.t, w.actor.t = t, t
+		w.t, w.player.t = t, t
 		mounters["ext4"](t, dir)
 		w.watch()
 		w.do("touch w/d/f")

@@ -118,7 +118,7 @@ func TestAClosingByAnotherProcessIsToldOnce(t *testing.T) {
 	kernel(t)
 	w := newWorld(t, mounters["tmpfs"])
 	w.do("open 1 w/f")
-	second := newActor(t, w.root)
+	second := newPlayer(t, w.root)
 	w.watch()
 	w.do("put 1")
 	w.expect("modify w/f")

@@ -29,10 +29,8 @@ type hand struct {
 	next     int // of ops
 	at, from side
 	id       identity
-	who      event.Process
-	asked    bool   // who was filled in
 	lost     []byte // why events were lost, to be told first
-	merged   uint64 // round for which that was told
+	merged   uint64 // round for which doubts were told
 }
 
 // impatience is how many events are passed over before the deadline is looked
@@ -97,7 +95,7 @@ func (g *Group) take() bool {
 	g.stats.add(seen, 1)
 	h := &g.hand
 	h.waiting, h.busy, h.ops, h.next = w, true, h.ops[:0], 0
-	h.id.asked, h.asked = false, false
+	h.id.asked = false
 	switch {
 	case w.mask&unix.FAN_Q_OVERFLOW != 0:
 		g.overflowed()
@@ -195,11 +193,26 @@ func (g *Group) fill(e *event.Event, op event.Op) {
 		e.Watch = h.from.watch
 	}
 	g.fillFile(e)
-	if !h.asked {
-		g.who(int(h.pid), g.queue.pidfd(h.pid), &h.who)
-		h.asked = true
+	e.Proc = *g.whoDid(h.pid)
+}
+
+// actor is the process that was asked for last.
+type actor struct {
+	pid   int32
+	until uint64 // number of the first event that was not read yet then
+	who   event.Process
+}
+
+// whoDid returns who did the event in hand. Events that were read before the
+// process was last asked for get the same answer: to ask again would only tell
+// of a moment that is further away.
+func (g *Group) whoDid(pid int32) *event.Process {
+	a := &g.actor
+	if a.pid != pid || g.queue.first > a.until || a.until == 0 {
+		g.who(int(pid), g.queue.pidfd(pid), &a.who)
+		a.pid, a.until = pid, g.queue.first+uint64(g.queue.len())
 	}
-	e.Proc = h.who
+	return &a.who
 }
 
 func (g *Group) fillFile(e *event.Event) {

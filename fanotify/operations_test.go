@@ -231,7 +231,7 @@ func TestOperations(t *testing.T) {
 
 // operate runs one case in directories that are new each time.
 func operate(t *testing.T, w *world, before, do, want []string, slow bool) {
-	w.t, w.actor.t = t, t
+	w.t, w.player.t = t, t
 	w.do("rmtree w", "rmtree o", "mkdir w", "mkdir o")
 	w.do(before...)
 	w.watch()
@@ -362,4 +362,52 @@ func TestWhatOurselvesDoIsCountedAndLeftOut(t *testing.T) {
 			t.Error("none counted")
 		}
 	})
+}
+
+func TestADirectoryRenamedBackAndForthUnseenHasNoPathUntilItIsSeen(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   []string
+		want []string
+	}{
+		{
+			"inside of the watch",
+			[]string{"rename w/d w/e", "rename w/e w/d", "touch w/d/f", "rename w/d w/e", "touch w/e/g"},
+			[]string{"rename w/e < w/d", "rename w/d < w/e", "create -", "create -"},
+		},
+		{
+			"in and out",
+			[]string{"rename w/d o/d", "rename o/d w/d", "touch w/d/f", "rename w/d o/d", "touch o/d/g"},
+			[]string{"rename o/d < w/d", "rename w/d < o/d", "lost merged"},
+		},
+		{
+			"outside of the watch",
+			[]string{"rename o/d o/e", "rename o/e o/d", "touch o/d/f", "rename o/d o/e"},
+			nil,
+		},
+		{
+			"away in the end",
+			[]string{"rename w/d o/d", "rename o/d w/d", "rename w/d w/new", "touch w/new/f"},
+			[]string{"rename o/d < w/d", "rename w/d < o/d", "rename w/new < w/d", "create w/new/f"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, w *world) {
+				w.do("mkdir w/d", "rmtree o", "mktree o/d")
+				if c.do[0][:8] == "rename w" {
+					w.do("rmdir o/d")
+				}
+				w.watch()
+				w.do(c.do...)
+				w.expect(c.want...)
+				// Where it is now is found out anew.
+				w.do("mktree w/d", "mktree w/e", "mktree o/d", "touch w/d/x", "touch w/e/x", "touch o/d/x")
+				for _, e := range w.events() {
+					if line := w.line(e); e.Op == event.OpCreate && line != "create w/d/x" && line != "create w/e/x" {
+						t.Errorf("afterwards: %s", line)
+					}
+				}
+			})
+		})
+	}
 }

@@ -187,7 +187,7 @@ func TestPathsAreThoseOfTheMomentWhileTreesMove(t *testing.T) {
 
 // weather runs one storm and compares what was told with what was done.
 func (w *world) weather(t *testing.T, names string, nodes int) {
-	w.t, w.actor.t = t, t
+	w.t, w.player.t = t, t
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
@@ -196,7 +196,7 @@ func (w *world) weather(t *testing.T, names string, nodes int) {
 	w.g.tree.limit = nodes
 	file := filepath.Join(t.TempDir(), "log")
 	done := make(chan error, 1)
-	go func() { done <- w.try("storm", "1500", names, file) }()
+	go func() { done <- w.try("storm", "1000", names, file) }()
 	var all []*event.Event
 	for running := true; running; {
 		all = append(all, w.events()...)
