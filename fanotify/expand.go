@@ -31,7 +31,8 @@ func (g *Group) expand(dst []event.Op, r *record, watched bool) []event.Op {
 	if has(unix.FAN_DELETE) && g.hand.removedFirst {
 		add(removeOp(r.mask))
 	}
-	if has(unix.FAN_MODIFY) {
+	timesOnly := has(unix.FAN_MODIFY) && watched && g.hasNoContent(r)
+	if has(unix.FAN_MODIFY) && !timesOnly {
 		if g.modified(r.object, r.pid) {
 			g.stats.add(forgotten, 1)
 		}
@@ -40,7 +41,7 @@ func (g *Group) expand(dst []event.Op, r *record, watched bool) []event.Op {
 	if has(unix.FAN_CLOSE_WRITE) && g.closed(r.object, r.pid, has(unix.FAN_MODIFY)) || has(unix.FAN_CREATE) && g.closedBefore(r) {
 		add(event.OpClose)
 	}
-	if has(unix.FAN_ATTRIB) {
+	if has(unix.FAN_ATTRIB) || timesOnly {
 		add(event.OpAttrib)
 	}
 	if has(unix.FAN_RENAME) {
@@ -50,6 +51,13 @@ func (g *Group) expand(dst []event.Op, r *record, watched bool) []event.Op {
 		add(removeOp(r.mask))
 	}
 	return dst
+}
+
+// hasNoContent says that the object cannot be written to. Setting its modification
+// time alone is reported as if it had been (fsnotify_change in
+// include/linux/fsnotify.h); for a regular file the two cannot be told apart.
+func (g *Group) hasNoContent(r *record) bool {
+	return r.mask&unix.FAN_ONDIR != 0 || g.identify(r).kind == event.TypeSymlink
 }
 
 // closedBefore says whether the closing of a file that is published here stood

@@ -23,6 +23,7 @@ var attacks = []attack{{
 		"mv /etc/falco/falco.yaml /etc/falco/falco.yaml~",
 		"mv /etc/falco/falco.yaml~ /tmp/",
 		"rm /etc/falco/rules.d/fim_rules.yaml",
+		"echo x >/etc/falco/.#a~ && mv /etc/falco/.#a~ /etc/falco/falco.yaml",
 		"ln -s /dev/null /etc/falco/rules.d/fim_rules.yaml",
 	},
 	lookAlike: []string{
@@ -114,6 +115,7 @@ var attacks = []attack{{
 		"echo evil >/var/spool/cron/crontabs/tmp.abc && mv /var/spool/cron/crontabs/tmp.abc /var/spool/cron/crontabs/root",
 		// Written under the name of an editor's file, then under a passing one.
 		"echo evil >/etc/cron.d/.#x~ && mv /etc/cron.d/.#x~ /etc/cron.d/x1",
+		"echo evil >/etc/cron.d/4913",
 		"echo evil >/etc/cron.d/.a.swp && mv /etc/cron.d/.a.swp /etc/cron.d/x2",
 		"echo evil >/tmp/sedabcdef && mv /tmp/sedabcdef /etc/cron.d/x3",
 		// A directory with a job in it, moved in.

@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,5 +128,14 @@ func TestEveryListAndMacroIsUsed(t *testing.T) {
 		if name := e.List + e.Macro; name != "" && !used[name] {
 			t.Errorf("%s is not used", name)
 		}
+	}
+}
+
+// TestFalcosYAMLLibraryReadsTheFile has sysdig, which has the same one, take it
+// for a configuration: it finds none in it, but it must have read it to say so.
+func TestFalcosYAMLLibraryReadsTheFile(t *testing.T) {
+	out, _ := exec.Command(host.Sysdig(t), "--plugin-config-file", "fim_rules.yaml", "-Il").CombinedOutput()
+	if !strings.Contains(string(out), `could not find "plugins" entry`) {
+		t.Errorf("%s", out)
 	}
 }

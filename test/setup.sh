@@ -6,7 +6,7 @@ set -eu
 
 # g++ builds the libsinsp host; e2fsprogs and util-linux make and mount the
 # filesystems under test; attr and acl bring setfattr and setfacl.
-packages="g++ e2fsprogs util-linux mount attr acl vim-tiny rsync xz-utils git"
+packages="g++ e2fsprogs xfsprogs btrfs-progs util-linux mount attr acl vim-tiny rsync xz-utils git"
 
 missing=""
 for p in $packages; do
