@@ -45,8 +45,10 @@ static __always_inline void on_release(struct file *file)
 	if (!(fetch(file, f_mode) & FMODE_WRITE))
 		return;
 	dirty = bpf_map_lookup_elem(&dirties, &key);
+	if (!dirty)
+		return;
 	counted = counters(HOOK_CLOSE);
-	if (!dirty || !counted)
+	if (!counted)
 		return;
 	count(counted->seen);
 	inode = fetch(file, f_inode);

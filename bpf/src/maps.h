@@ -135,7 +135,9 @@ struct {
 } frames SEC(".maps");
 
 // Open files that were modified, by file address: who wrote last and how big
-// the file was before the first write. Ends at the file's release.
+// the file was before the first write. Ends at the file's release, which every
+// flavour that Go chooses sees; clearing it at open as well would tax each open
+// for writing of the whole host.
 struct dirty {
 	u64 inode; // address
 	u64 serial; // when it began; tells a reused file address apart

@@ -56,7 +56,6 @@ static __always_inline void on_open(u64 first, u64 second, u64 result, u32 point
 {
 	struct counters *counted = counters(HOOK_OPEN);
 	struct file *file = (void *)first;
-	u64 key = first;
 	struct dentry *dentry;
 	u32 mode, state;
 
@@ -68,8 +67,6 @@ static __always_inline void on_open(u64 first, u64 second, u64 result, u32 point
 		return;
 	}
 	mode = fetch(file, f_mode);
-	if (mode & FMODE_WRITE)
-		bpf_map_delete_elem(&dirties, &key); // a reused address starts clean
 	if (opened_by_us(file)) {
 		count(counted->ignored);
 		return;
