@@ -32,6 +32,7 @@ type setup struct {
 	set  *watch.Set
 	ops  []event.Op
 	root string // where the host's root is mounted
+	ring int    // KiB
 	logf func(format string, args ...any)
 }
 
@@ -43,7 +44,7 @@ func (c *Config) setup() (setup, error) {
 	if err != nil {
 		return setup{}, fmt.Errorf("watch: with symbolic links resolved: %w", err)
 	}
-	return setup{set: set, ops: c.ops(), root: c.HostRoot, logf: c.logf}, nil
+	return setup{set: set, ops: c.ops(), root: c.HostRoot, ring: c.RingBufferKiB, logf: c.logf}, nil
 }
 
 // opener is one way to get events.

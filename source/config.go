@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falco-fim/fim/bpf"
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/watch"
 )
@@ -60,10 +61,11 @@ var DefaultWatch = []string{
 // Config is the plugin's init_config and the file of `fim watch --config`. Its
 // tags are the schema; [Default] holds the defaults.
 type Config struct {
-	Watch   []string `json:"watch" jsonschema_description:"Patterns to watch: absolute paths on the host. /etc means the file or directory and everything below it, /etc/* its direct children, ** as a component any depth."`
-	Exclude []string `json:"exclude" jsonschema_description:"Patterns that win over watch. An exclude names host paths as they are and follows no symbolic link, so that nobody can hide a file by placing one."`
-	Events  []string `json:"events" jsonschema_description:"Operations to report; replaces the default set. Loss of events (lost) is always reported."`
-	Backend string   `json:"backend" jsonschema_description:"Where events come from; auto takes the first that works on this kernel."`
+	Watch         []string `json:"watch" jsonschema_description:"Patterns to watch: absolute paths on the host. /etc means the file or directory and everything below it, /etc/* its direct children, ** as a component any depth."`
+	Exclude       []string `json:"exclude" jsonschema_description:"Patterns that win over watch. An exclude names host paths as they are and follows no symbolic link, so that nobody can hide a file by placing one."`
+	Events        []string `json:"events" jsonschema_description:"Operations to report; replaces the default set. Loss of events (lost) is always reported."`
+	Backend       string   `json:"backend" jsonschema_description:"Where events come from; auto takes the first that works on this kernel."`
+	RingBufferKiB int      `json:"ring_buffer_kib" jsonschema_description:"Size in KiB of the ring buffer between the kernel and the eBPF backend, rounded up to a power of two. What does not fit while nobody reads is lost, counted and told as a lost event."`
 	// HostRoot has its default from the environment, which is not the schema's
 	// to say.
 	HostRoot  string `json:"host_root" jsonschema_description:"Where the host's root directory is mounted, for a container; by default the environment variable HOST_ROOT, else /."`
@@ -78,12 +80,13 @@ type Config struct {
 // Default returns the configuration of an empty init_config.
 func Default() Config {
 	return Config{
-		Watch:     slices.Clone(DefaultWatch),
-		Exclude:   []string{},
-		Events:    defaultEvents(),
-		Backend:   auto,
-		HostRoot:  cmp.Or(os.Getenv("HOST_ROOT"), "/"),
-		OnFailure: Exit,
+		Watch:         slices.Clone(DefaultWatch),
+		Exclude:       []string{},
+		Events:        defaultEvents(),
+		Backend:       auto,
+		RingBufferKiB: bpf.DefaultRingKiB,
+		HostRoot:      cmp.Or(os.Getenv("HOST_ROOT"), "/"),
+		OnFailure:     Exit,
 	}
 }
 
@@ -128,6 +131,7 @@ func (c *Config) Validate() error {
 		c.validatePatterns(),
 		validateEvents(c.Events),
 		oneOf("backend", c.Backend, backendNames()),
+		validateRing(c.RingBufferKiB),
 		validateRoot(c.HostRoot),
 		oneOf("on_failure", c.OnFailure, []string{Exit, Idle}),
 	)
@@ -170,6 +174,21 @@ func validateEvents(names []string) error {
 		if err := oneOf(fmt.Sprintf("events[%d]", i), name, operations()); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// The bounds of ring_buffer_kib. A record takes up to 20 KiB, and so the smallest
+// ring holds a few of the longest; the largest is memory that the kernel cannot
+// swap out.
+const (
+	minRingKiB = 64
+	maxRingKiB = 1 << 20
+)
+
+func validateRing(kib int) error {
+	if kib < minRingKiB || kib > maxRingKiB {
+		return fmt.Errorf("ring_buffer_kib: %d is out of bounds: want %d to %d; %d is the default", kib, minRingKiB, maxRingKiB, bpf.DefaultRingKiB)
 	}
 	return nil
 }

@@ -50,10 +50,10 @@ func TestTheHostRootIsTakenFromTheEnvironmentUnlessConfigured(t *testing.T) {
 
 func TestEachKeyReplacesItsDefault(t *testing.T) {
 	c, err := ParseConfig([]byte(`{"watch":["/w"],"exclude":["/w/x"],"events":["open","rename"],
-		"backend":"fanotify","host_root":"/","on_failure":"idle"}`))
+		"backend":"fanotify","ring_buffer_kib":64,"host_root":"/","on_failure":"idle"}`))
 	want := Config{
 		Watch: []string{"/w"}, Exclude: []string{"/w/x"}, Events: []string{"open", "rename"},
-		Backend: "fanotify", HostRoot: "/", OnFailure: "idle",
+		Backend: "fanotify", RingBufferKiB: 64, HostRoot: "/", OnFailure: "idle",
 	}
 	if err != nil || !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, error %v", c, err)
@@ -84,6 +84,12 @@ func TestAConfigurationErrorNamesKeyAndValueAndWhatIsRight(t *testing.T) {
 		"a large number":                       {`{"watch":[2147483648.0]}`, []string{"watch[0]", "2147483648.0 is a number"}},
 		"a boolean that YAML made of yes":      {`{"on_failure":true}`, []string{"on_failure", "true is a boolean", "even in quotes"}},
 		"an octal number for a path":           {`{"host_root":420}`, []string{"host_root", "420 is a number"}},
+		"a string for a number":                {`{"ring_buffer_kib":"4096"}`, []string{"ring_buffer_kib", "a string", "whole number"}},
+		"a part of a KiB":                      {`{"ring_buffer_kib":4096.5}`, []string{"ring_buffer_kib", "4096.5", "whole number"}},
+		"a number beyond all":                  {`{"ring_buffer_kib":99999999999999999999}`, []string{"ring_buffer_kib", "whole number"}},
+		"a ring that holds nothing":            {`{"ring_buffer_kib":0}`, []string{"ring_buffer_kib", "0 is out of bounds", "64 to 1048576"}},
+		"a ring below nothing":                 {`{"ring_buffer_kib":-1}`, []string{"ring_buffer_kib", "-1 is out of bounds"}},
+		"a ring beyond memory":                 {`{"ring_buffer_kib":1048577}`, []string{"ring_buffer_kib", "1048577", "4096 is the default"}},
 		"a map for a string":                   {`{"backend":{"name":"ebpf"}}`, []string{"backend", "a map", "want a string"}},
 		"a list in a list":                     {`{"exclude":[["/a"]]}`, []string{"exclude[0]", "a list", "want a string"}},
 		"an empty watch list":                  {`{"watch":[]}`, []string{"watch", "empty", "default"}},

@@ -5,6 +5,7 @@ package source
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/invopop/jsonschema"
 )
@@ -31,13 +32,19 @@ func (Config) JSONSchemaExtend(s *jsonschema.Schema) {
 			p.Default = *v
 		case *[]string:
 			p.Default = *v
+		case *int:
+			p.Default = *v
 		}
 	}
+	ring := s.Properties.Value("ring_buffer_kib")
+	ring.Minimum, ring.Maximum = numeral(minRingKiB), numeral(maxRingKiB)
 	s.Properties.Value("host_root").Default = nil // depends on the environment
 	s.Properties.Value("events").Items.Enum = anys(operations())
 	s.Properties.Value("backend").Enum = anys(backendNames())
 	s.Properties.Value("on_failure").Enum = anys([]string{Exit, Idle})
 }
+
+func numeral(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 func anys(list []string) []any {
 	out := make([]any, len(list))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -105,6 +106,8 @@ func decodeValue(key string, value json.RawMessage, ptr any) error {
 		return decodeString(key, value, p)
 	case *[]string:
 		return decodeList(key, value, p)
+	case *int:
+		return decodeInt(key, value, p)
 	}
 	panic(fmt.Sprintf("key %q: no decoder for %T", key, ptr))
 }
@@ -145,6 +148,19 @@ func decodeString(key string, value json.RawMessage, p *string) error {
 	default:
 		return fmt.Errorf("%s: %s is %s: want a string", key, short(value), k)
 	}
+}
+
+// decodeInt takes whole numbers only, as JSON writes them.
+func decodeInt(key string, value json.RawMessage, p *int) error {
+	if k := kind(value); k != "a number" {
+		return fmt.Errorf("%s: %s is %s: want a whole number", key, short(value), k)
+	}
+	n, err := strconv.Atoi(string(bytes.TrimSpace(value)))
+	if err != nil {
+		return fmt.Errorf("%s: %s is no whole number, or too large: want one such as %d", key, short(value), *p)
+	}
+	*p = n
+	return nil
 }
 
 // kind names the type of a JSON value by its first byte.

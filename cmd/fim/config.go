@@ -24,6 +24,7 @@ type configFlags struct {
 	excludes  []string
 	recursive bool
 	backend   string
+	ring      int
 }
 
 func (f *configFlags) register(cmd *cobra.Command) {
@@ -33,6 +34,7 @@ func (f *configFlags) register(cmd *cobra.Command) {
 	fs.StringArrayVar(&f.excludes, "exclude", nil, "leave out what this `pattern` covers; may be repeated")
 	fs.BoolVar(&f.recursive, "recursive", true, "watch everything below each PATH; false: the path and its direct children")
 	fs.StringVar(&f.backend, "backend", "", "take events from this `backend`: auto, ebpf or fanotify (default auto)")
+	fs.IntVar(&f.ring, "ring-buffer", 0, "size of the eBPF backend's ring buffer in `KiB` (default 4096)")
 }
 
 // config returns the configuration that the file, the flags and the paths make
@@ -57,6 +59,9 @@ func (f *configFlags) config(cmd *cobra.Command, paths []string) (source.Config,
 	}
 	if cmd.Flags().Changed("backend") {
 		c.Backend = f.backend
+	}
+	if cmd.Flags().Changed("ring-buffer") {
+		c.RingBufferKiB = f.ring
 	}
 	c.Direct = !f.recursive
 	c.Log = logTo(cmd.ErrOrStderr())

@@ -59,6 +59,7 @@ func TestFlagsAndPathsReplaceWhatTheFileSays(t *testing.T) {
 			with(func(c *source.Config) { c.Exclude = []string{"/a/{b,c}", "/d"} })},
 		"events in a list": {[]string{"--event", "rename,open"}, with(func(c *source.Config) { c.Events = []string{"rename", "open"} })},
 		"a backend":        {[]string{"--backend", "fanotify"}, with(func(c *source.Config) { c.Backend = "fanotify" })},
+		"a ring buffer":    {[]string{"--ring-buffer", "8192"}, with(func(c *source.Config) { c.RingBufferKiB = 8192 })},
 		"children only":    {[]string{"--recursive=false"}, with(func(c *source.Config) { c.Direct = true })},
 	} {
 		t.Run(name, func(t *testing.T) {
