@@ -5,6 +5,7 @@ package scenario
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"regexp"
 	"runtime"
 	"strings"
@@ -17,6 +18,21 @@ import (
 // deafPatience is how long a fim that never reports anything is waited for; it
 // decides nothing but how long the proof takes.
 const deafPatience = 100 * time.Millisecond
+
+// callPrograms lets the kernel call what is attached to its functions, or not:
+// with -detach, and else it does nothing. See kernel.ftrace_enabled in
+// https://docs.kernel.org/admin-guide/sysctl/kernel.html; BPF trampolines and
+// probes at the head of a function hang on it, for the whole machine.
+func callPrograms(call bool) error {
+	if !*detach {
+		return nil
+	}
+	value := "0"
+	if call {
+		value = "1"
+	}
+	return os.WriteFile("/proc/sys/kernel/ftrace_enabled", []byte(value), 0)
+}
 
 var watches = regexp.MustCompile(`(?m)^watch `)
 
@@ -38,6 +54,10 @@ func TestEveryScriptThatWatchesFailsOnADeafBackend(t *testing.T) {
 	}
 	backend, _, _ := strings.Cut(*backendFlag, ",")
 	s := setting{fim: programs.deaf, backend: backend, fs: wanted(t, "tmpfs"), patience: deafPatience, table: cannotTable(t)}
+	if *detach {
+		s.fim, s.patience = programs.fim, *patience
+		t.Cleanup(func() { callPrograms(true) })
+	}
 	testscript.RunT(&mustFail{T: t}, s.params(files))
 }
 

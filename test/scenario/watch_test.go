@@ -67,7 +67,7 @@ func startWatch(fim, backend, marker string, args []string) (*watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.cmd.Start(); err != nil {
+	if err := errors.Join(callPrograms(true), w.cmd.Start()); err != nil {
 		return nil, err
 	}
 	ready := make(chan bool, 1)
@@ -76,7 +76,7 @@ func startWatch(fim, backend, marker string, args []string) (*watcher, error) {
 	select {
 	case ok := <-ready:
 		if ok {
-			return w, nil
+			return w, callPrograms(false)
 		}
 		return w, fmt.Errorf("%s ended before it was ready:\n%s", w.cmd, &w.stderr)
 	case <-time.After(*patience):

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/falco-fim/fim/test/scenario"
+	"github.com/falco-fim/fim/test/vm"
+)
+
+var (
+	kernelFlag  = flag.String("kernel", "", "the kernel to run on; all when empty")
+	scriptsFlag = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
+	allFlag     = flag.Bool("all", false, "every script on every kernel and filesystem")
+	limitFlag   = flag.Duration("limit", time.Hour, "how long a guest may take")
+	matrixFlag  = flag.String("matrix", "", "`file` to write the matrix of scripts, kernels and filesystems to")
+)
+
+// repository is the root of the checkout.
+const repository = "../../.."
+
+// programs are what a guest needs, and how each is built.
+var programs = map[string][]string{
+	"fim":           {"build", "./cmd/fim"},
+	"fim-deaf":      {"build", "-tags=fim_deaf", "./cmd/fim"},
+	"actor":         {"build", "./test/actor"},
+	"scenario.test": {"test", "-c", "./test/scenario"},
+}
+
+// payload builds the programs, for guests without a Go toolchain or libraries.
+func payload(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("boots kernels, and downloads them first")
+	}
+	dir := t.TempDir()
+	for name, how := range programs {
+		args := append([]string{how[0], "-trimpath", "-o", filepath.Join(dir, name)}, how[1:]...)
+		cmd := exec.Command("go", args...)
+		cmd.Dir = repository
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", cmd, err, out)
+		}
+	}
+	return dir
+}
+
+// boot runs a script beside the programs of dir on a kernel and returns what
+// the guest printed. An exit code other than 0 is not an error here.
+func boot(t *testing.T, kernel, dir, script string) (string, vm.Result, error) {
+	t.Helper()
+	own := t.TempDir() // guests beside each other have their scripts
+	for name := range programs {
+		if err := os.Link(filepath.Join(dir, name), filepath.Join(own, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(own, "run.sh"), []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cache, err := vm.DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var console bytes.Buffer
+	r, err := (&vm.Cache{Dir: cache, Log: os.Stderr}).Run(t.Context(), vm.Options{
+		Kernel: kernel, Payload: own, Console: &console, SMP: 1, Timeout: *limitFlag,
+	})
+	return console.String(), r, err
+}
+
+func TestScenariosOnKernels(t *testing.T) {
+	t.Parallel()
+	plan, err := choose(*allFlag, *kernelFlag, *scriptsFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := payload(t)
+	var all matrix
+	t.Cleanup(func() { show(t, &all) }) // when the guests have ended
+	for _, g := range plan {
+		t.Run(g.kernel, func(t *testing.T) {
+			t.Parallel() // as many guests as the machine has processors
+			text, r, err := boot(t, g.kernel, dir, g.script())
+			results := scripts(parse(text))
+			all.add(g.kernel, results)
+			for _, one := range results {
+				t.Run(one.name, func(t *testing.T) { tell(t, one) })
+			}
+			for _, name := range g.missing(t, results) {
+				t.Errorf("%s did not run", name)
+			}
+			if err != nil {
+				t.Fatal(err) // with the console's tail
+			}
+			if r.ExitCode != 0 && !t.Failed() {
+				t.Errorf("run.sh ended with %d:\n%s", r.ExitCode, text)
+			}
+		})
+	}
+}
+
+// tell repeats the verdict of a script.
+func tell(t *testing.T, r result) {
+	switch r.verdict {
+	case passed:
+	case skipped:
+		t.Skip(strings.TrimSpace(r.output))
+	case failed:
+		t.Errorf("in the guest:\n%s", r.output)
+	default:
+		t.Errorf("did not end in the guest:\n%s", r.output)
+	}
+}
+
+// missing returns the scripts of the plan that there is no result of.
+func (g guest) missing(t *testing.T, results []result) (names []string) {
+	t.Helper()
+	told := map[string]bool{}
+	for _, r := range results {
+		told[r.name] = true
+	}
+	all, err := scenario.Scripts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range g.runs {
+		wanted := regexp.MustCompile(`^(` + r.scripts + `)$`)
+		for _, s := range all {
+			if name := r.filesystem + "/" + s.Name; wanted.MatchString(s.Name) && !told[name] && !told[r.filesystem] {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+func show(t *testing.T, m *matrix) {
+	t.Logf("\n%s", m)
+	if *matrixFlag == "" {
+		return
+	}
+	if err := os.WriteFile(*matrixFlag, []byte(m.String()), 0o644); err != nil {
+		t.Error(err)
+	}
+}
+
+// The control run: once fim is ready, the kernel no longer calls what is
+// attached to its functions. A script that passed would prove nothing.
+func TestScriptsFailWithoutThePrograms(t *testing.T) {
+	kernel := "6.12"
+	if *kernelFlag != "" {
+		kernel = *kernelFlag
+	}
+	t.Parallel()
+	const script = `./scenario.test -test.v=test2json -detach -deaf -fim ./fim -fim-deaf ./fim-deaf -actor ./actor -backend ebpf -patience 5s \
+	-test.run 'TestEveryScriptThatWatchesFailsOnADeafBackend/^(create-empty|rename-inside|unlink-file|write-pwrite)$' 2>&1
+`
+	text, r, err := boot(t, kernel, payload(t), script)
+	if err != nil || r.ExitCode != 0 || strings.Count(text, "--- PASS: TestEveryScriptThatWatchesFailsOnADeafBackend/") != 4 {
+		t.Errorf("want four scripts that fail for want of events; exit code %d, error %v:\n%s", r.ExitCode, err, text)
+	}
+}
