@@ -46,6 +46,8 @@ var (
 	opLink   = []event.Op{event.OpLink, event.OpCreate}
 	opSym    = []event.Op{event.OpSymlink}
 	opMknod  = []event.Op{event.OpMknod, event.OpCreate}
+	opAttrib = []event.Op{event.OpAttrib}
+	opChange = append(slices.Clone(opModify), event.OpAttrib)
 )
 
 // everything marks hooks without which the automaton itself is wrong.
@@ -80,7 +82,12 @@ var hooks = []hook{
 	{function: "file_modified", needed: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "kiocb_modified", helps: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "file_update_time_flags", helps: opModify, counts: trampolinesHookHOOK_MODIFY},
-	{function: "notify_change", when: atResult, first: "dentry", second: "attr", needed: opModify, counts: trampolinesHookHOOK_MODIFY},
+	{function: "notify_change", when: atResult, first: "dentry", second: "attr", needed: opChange, counts: trampolinesHookHOOK_MODIFY},
+	{function: "__vfs_setxattr_noperm", when: atResult, first: "dentry", needed: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_removexattr", when: atResult, first: "dentry", needed: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_set_acl", when: atResult, first: "dentry", helps: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_remove_acl", when: atResult, first: "dentry", helps: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_fileattr_set", when: atResult, first: "dentry", helps: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
 	{function: "security_file_release", lsm: true, needed: opClose, counts: trampolinesHookHOOK_CLOSE},
 	{function: "locks_remove_file", needed: opClose, unless: "security_file_release", counts: trampolinesHookHOOK_CLOSE},
 }

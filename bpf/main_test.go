@@ -98,6 +98,34 @@ func act(s []string) error {
 		}
 		defer unix.Close(fd)
 		return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, s[2], unix.AT_SYMLINK_FOLLOW)
+	case "chmod":
+		return unix.Chmod(s[1], 0o751)
+	case "chown": // of a symbolic link itself
+		return unix.Lchown(s[1], 1, 2)
+	case "utimes":
+		return unix.UtimesNano(s[1], []unix.Timespec{{Sec: 1}, {Sec: 2}})
+	case "touch":
+		return unix.UtimesNanoAt(unix.AT_FDCWD, s[1], nil, 0)
+	case "mtime": // alone
+		return unix.UtimesNanoAt(unix.AT_FDCWD, s[1], []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: 3}}, 0)
+	case "setuid":
+		return unix.Chmod(s[1], 0o4755)
+	case "setxattr":
+		return unix.Setxattr(s[1], "trusted.fim", []byte("x"), 0)
+	case "removexattr":
+		return unix.Removexattr(s[1], "trusted.fim")
+	case "setacl":
+		return unix.Setxattr(s[1], "system.posix_acl_access", aclForUser1, 0)
+	case "removeacl":
+		return unix.Removexattr(s[1], "system.posix_acl_access")
+	case "drop": // the privilege to write without set-id bits being stripped
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var sets [2]unix.CapUserData
+		if err := unix.Capget(&header, &sets[0]); err != nil {
+			return err
+		}
+		sets[0].Effective &^= 1 << unix.CAP_FSETID
+		return unix.Capset(&header, &sets[0])
 	case "chroot":
 		return errors.Join(unix.Chroot(s[1]), unix.Chdir("/"))
 	case "bind": // in a mount namespace of its own
@@ -111,6 +139,12 @@ func act(s []string) error {
 	}
 	return errors.New("no such step")
 }
+
+// aclForUser1 is an access ACL as acl(5) and linux/posix_acl_xattr.h have it:
+// version 2; owner rw-, user 1 r--, group r--, mask r--, others r--.
+var aclForUser1 = []byte("\x02\x00\x00\x00" +
+	"\x01\x00\x06\x00\xff\xff\xff\xff" + "\x02\x00\x04\x00\x01\x00\x00\x00" +
+	"\x04\x00\x04\x00\xff\xff\xff\xff" + "\x10\x00\x04\x00\xff\xff\xff\xff" + "\x20\x00\x04\x00\xff\xff\xff\xff")
 
 // actor returns a command that runs an actor of this binary.
 func actor(name string, args ...string) *exec.Cmd {

@@ -5,6 +5,7 @@ package bpf
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,15 @@ func TestEachOperationGivesItsEvent(t *testing.T) {
 				[]string{"mkdir f", "mkdir f/g", "create f/g/h", "unlink f/g/h", "rmdir f/g", "rmdir f"}},
 			{"fifo and a file by mknod", []string{step("mkfifo", in("p")), step("mknod", in("q"))}, []string{"mknod p", "create q"}},
 			{"a file without a name gets one", []string{step("tmpfile", dir, in("t"))}, []string{"create t"}},
+			{"attributes, one event per call", []string{step("chmod", in("c")), step("chown", in("c")), step("utimes", in("c")), step("touch", in("c")), step("mtime", in("c")),
+				step("setxattr", in("c")), step("removexattr", in("c")), step("setacl", in("c")), step("removeacl", in("c"))},
+				slices.Repeat([]string{"attrib c"}, 9)},
+			{"attributes of directories and symbolic links", []string{step("mkdir", in("ad")), step("chmod", in("ad")), step("mtime", in("ad")), step("symlink", "nowhere", in("as")), step("chown", in("as")),
+				step("unlink", in("as")), step("rmdir", in("ad"))},
+				[]string{"mkdir ad", "attrib ad", "attrib ad", "symlink as -> nowhere", "attrib as", "unlink as", "rmdir ad"}},
+			{"attributes refused", []string{step("refused", "chmod", in("zz")), step("refused", "removexattr", in("c"))}, nil},
+			{"a write strips set-id bits: no change of attributes", []string{step("mknod", in("su")), step("setuid", in("su")), step("drop"), step("append", in("su"), "x")},
+				[]string{"create su", "attrib su", "open su", "modify su", "close su 0 -> 1"}},
 			{"refused operations", []string{step("refused", "mkdir", in("c")), step("refused", "rmdir", in("zz")), step("refused", "link", in("zz"), in("zy"))}, nil},
 			{"outside", []string{step("create", away("x"), "1"), step("rename", away("x"), away("y")), step("mkdir", away("z")),
 				step("rmdir", away("z")), step("unlink", away("y"))}, nil},

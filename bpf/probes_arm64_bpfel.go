@@ -33,6 +33,7 @@ const (
 	probesMapTags                          = "tags"
 	probesMapWalked                        = "walked"
 	probesMapWriters                       = "writers"
+	probesProgKprobeVfsSetxattrNoperm      = "kprobe___vfs_setxattr_noperm"
 	probesProgKprobeD_delete               = "kprobe_d_delete"
 	probesProgKprobeD_exchange             = "kprobe_d_exchange"
 	probesProgKprobeD_move                 = "kprobe_d_move"
@@ -53,19 +54,29 @@ const (
 	probesProgKprobeSecurityPathSymlink    = "kprobe_security_path_symlink"
 	probesProgKprobeSecurityPathUnlink     = "kprobe_security_path_unlink"
 	probesProgKprobeVfsCreate              = "kprobe_vfs_create"
+	probesProgKprobeVfsFileattrSet         = "kprobe_vfs_fileattr_set"
 	probesProgKprobeVfsLink                = "kprobe_vfs_link"
 	probesProgKprobeVfsMkdir               = "kprobe_vfs_mkdir"
 	probesProgKprobeVfsMknod               = "kprobe_vfs_mknod"
+	probesProgKprobeVfsRemoveAcl           = "kprobe_vfs_remove_acl"
+	probesProgKprobeVfsRemovexattr         = "kprobe_vfs_removexattr"
+	probesProgKprobeVfsSetAcl              = "kprobe_vfs_set_acl"
 	probesProgKprobeVfsSymlink             = "kprobe_vfs_symlink"
+	probesProgKretprobeVfsSetxattrNoperm   = "kretprobe___vfs_setxattr_noperm"
 	probesProgKretprobeD_exchange          = "kretprobe_d_exchange"
 	probesProgKretprobeD_move              = "kretprobe_d_move"
 	probesProgKretprobeNotifyChange        = "kretprobe_notify_change"
 	probesProgKretprobeSecurityFileOpen    = "kretprobe_security_file_open"
 	probesProgKretprobeVfsCreate           = "kretprobe_vfs_create"
+	probesProgKretprobeVfsFileattrSet      = "kretprobe_vfs_fileattr_set"
 	probesProgKretprobeVfsLink             = "kretprobe_vfs_link"
 	probesProgKretprobeVfsMkdir            = "kretprobe_vfs_mkdir"
 	probesProgKretprobeVfsMknod            = "kretprobe_vfs_mknod"
+	probesProgKretprobeVfsRemoveAcl        = "kretprobe_vfs_remove_acl"
+	probesProgKretprobeVfsRemovexattr      = "kretprobe_vfs_removexattr"
+	probesProgKretprobeVfsSetAcl           = "kretprobe_vfs_set_acl"
 	probesProgKretprobeVfsSymlink          = "kretprobe_vfs_symlink"
+	probesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
 	probesVarNotifyChangeAt                = "notify_change_at"
 	probesVarSecurityFileOpenAt            = "security_file_open_at"
 	probesVarUnusedFlag                    = "unused_flag"
@@ -74,9 +85,13 @@ const (
 	probesVarUnusedRecord                  = "unused_record"
 	probesVarUnusedStateFlag               = "unused_state_flag"
 	probesVarVfsCreateAt                   = "vfs_create_at"
+	probesVarVfsFileattrSetAt              = "vfs_fileattr_set_at"
 	probesVarVfsLinkAt                     = "vfs_link_at"
 	probesVarVfsMkdirAt                    = "vfs_mkdir_at"
 	probesVarVfsMknodAt                    = "vfs_mknod_at"
+	probesVarVfsRemoveAclAt                = "vfs_remove_acl_at"
+	probesVarVfsRemovexattrAt              = "vfs_removexattr_at"
+	probesVarVfsSetAclAt                   = "vfs_set_acl_at"
 	probesVarVfsSymlinkAt                  = "vfs_symlink_at"
 	probesVarWanted                        = "wanted"
 )
@@ -123,6 +138,7 @@ type probesSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesProgramSpecs struct {
+	KprobeVfsSetxattrNoperm      *ebpf.ProgramSpec `ebpf:"kprobe___vfs_setxattr_noperm"`
 	KprobeD_delete               *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange             *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
 	KprobeD_move                 *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
@@ -143,18 +159,27 @@ type probesProgramSpecs struct {
 	KprobeSecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"kprobe_security_path_symlink"`
 	KprobeSecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"kprobe_security_path_unlink"`
 	KprobeVfsCreate              *ebpf.ProgramSpec `ebpf:"kprobe_vfs_create"`
+	KprobeVfsFileattrSet         *ebpf.ProgramSpec `ebpf:"kprobe_vfs_fileattr_set"`
 	KprobeVfsLink                *ebpf.ProgramSpec `ebpf:"kprobe_vfs_link"`
 	KprobeVfsMkdir               *ebpf.ProgramSpec `ebpf:"kprobe_vfs_mkdir"`
 	KprobeVfsMknod               *ebpf.ProgramSpec `ebpf:"kprobe_vfs_mknod"`
+	KprobeVfsRemoveAcl           *ebpf.ProgramSpec `ebpf:"kprobe_vfs_remove_acl"`
+	KprobeVfsRemovexattr         *ebpf.ProgramSpec `ebpf:"kprobe_vfs_removexattr"`
+	KprobeVfsSetAcl              *ebpf.ProgramSpec `ebpf:"kprobe_vfs_set_acl"`
 	KprobeVfsSymlink             *ebpf.ProgramSpec `ebpf:"kprobe_vfs_symlink"`
+	KretprobeVfsSetxattrNoperm   *ebpf.ProgramSpec `ebpf:"kretprobe___vfs_setxattr_noperm"`
 	KretprobeD_exchange          *ebpf.ProgramSpec `ebpf:"kretprobe_d_exchange"`
 	KretprobeD_move              *ebpf.ProgramSpec `ebpf:"kretprobe_d_move"`
 	KretprobeNotifyChange        *ebpf.ProgramSpec `ebpf:"kretprobe_notify_change"`
 	KretprobeSecurityFileOpen    *ebpf.ProgramSpec `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate           *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_create"`
+	KretprobeVfsFileattrSet      *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fileattr_set"`
 	KretprobeVfsLink             *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_link"`
 	KretprobeVfsMkdir            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_mkdir"`
 	KretprobeVfsMknod            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_mknod"`
+	KretprobeVfsRemoveAcl        *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_remove_acl"`
+	KretprobeVfsRemovexattr      *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_removexattr"`
+	KretprobeVfsSetAcl           *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_set_acl"`
 	KretprobeVfsSymlink          *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_symlink"`
 }
 
@@ -185,19 +210,24 @@ type probesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesVariableSpecs struct {
-	NotifyChangeAt     *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	SecurityFileOpenAt *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook         *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp           *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag    *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt        *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsLinkAt          *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt         *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt         *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsSymlinkAt       *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	Wanted             *ebpf.VariableSpec `ebpf:"wanted"`
+	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // probesObjects contains all objects after they have been loaded into the kernel.
@@ -265,25 +295,31 @@ func (m *probesMaps) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesVariables struct {
-	NotifyChangeAt     *ebpf.Variable `ebpf:"notify_change_at"`
-	SecurityFileOpenAt *ebpf.Variable `ebpf:"security_file_open_at"`
-	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook         *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp           *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag    *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt        *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsLinkAt          *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt         *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt         *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsSymlinkAt       *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	Wanted             *ebpf.Variable `ebpf:"wanted"`
+	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
+	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
+	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	Wanted              *ebpf.Variable `ebpf:"wanted"`
 }
 
 // probesPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesPrograms struct {
+	KprobeVfsSetxattrNoperm      *ebpf.Program `ebpf:"kprobe___vfs_setxattr_noperm"`
 	KprobeD_delete               *ebpf.Program `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange             *ebpf.Program `ebpf:"kprobe_d_exchange"`
 	KprobeD_move                 *ebpf.Program `ebpf:"kprobe_d_move"`
@@ -304,23 +340,33 @@ type probesPrograms struct {
 	KprobeSecurityPathSymlink    *ebpf.Program `ebpf:"kprobe_security_path_symlink"`
 	KprobeSecurityPathUnlink     *ebpf.Program `ebpf:"kprobe_security_path_unlink"`
 	KprobeVfsCreate              *ebpf.Program `ebpf:"kprobe_vfs_create"`
+	KprobeVfsFileattrSet         *ebpf.Program `ebpf:"kprobe_vfs_fileattr_set"`
 	KprobeVfsLink                *ebpf.Program `ebpf:"kprobe_vfs_link"`
 	KprobeVfsMkdir               *ebpf.Program `ebpf:"kprobe_vfs_mkdir"`
 	KprobeVfsMknod               *ebpf.Program `ebpf:"kprobe_vfs_mknod"`
+	KprobeVfsRemoveAcl           *ebpf.Program `ebpf:"kprobe_vfs_remove_acl"`
+	KprobeVfsRemovexattr         *ebpf.Program `ebpf:"kprobe_vfs_removexattr"`
+	KprobeVfsSetAcl              *ebpf.Program `ebpf:"kprobe_vfs_set_acl"`
 	KprobeVfsSymlink             *ebpf.Program `ebpf:"kprobe_vfs_symlink"`
+	KretprobeVfsSetxattrNoperm   *ebpf.Program `ebpf:"kretprobe___vfs_setxattr_noperm"`
 	KretprobeD_exchange          *ebpf.Program `ebpf:"kretprobe_d_exchange"`
 	KretprobeD_move              *ebpf.Program `ebpf:"kretprobe_d_move"`
 	KretprobeNotifyChange        *ebpf.Program `ebpf:"kretprobe_notify_change"`
 	KretprobeSecurityFileOpen    *ebpf.Program `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate           *ebpf.Program `ebpf:"kretprobe_vfs_create"`
+	KretprobeVfsFileattrSet      *ebpf.Program `ebpf:"kretprobe_vfs_fileattr_set"`
 	KretprobeVfsLink             *ebpf.Program `ebpf:"kretprobe_vfs_link"`
 	KretprobeVfsMkdir            *ebpf.Program `ebpf:"kretprobe_vfs_mkdir"`
 	KretprobeVfsMknod            *ebpf.Program `ebpf:"kretprobe_vfs_mknod"`
+	KretprobeVfsRemoveAcl        *ebpf.Program `ebpf:"kretprobe_vfs_remove_acl"`
+	KretprobeVfsRemovexattr      *ebpf.Program `ebpf:"kretprobe_vfs_removexattr"`
+	KretprobeVfsSetAcl           *ebpf.Program `ebpf:"kretprobe_vfs_set_acl"`
 	KretprobeVfsSymlink          *ebpf.Program `ebpf:"kretprobe_vfs_symlink"`
 }
 
 func (p *probesPrograms) Close() error {
 	return _ProbesClose(
+		p.KprobeVfsSetxattrNoperm,
 		p.KprobeD_delete,
 		p.KprobeD_exchange,
 		p.KprobeD_move,
@@ -341,18 +387,27 @@ func (p *probesPrograms) Close() error {
 		p.KprobeSecurityPathSymlink,
 		p.KprobeSecurityPathUnlink,
 		p.KprobeVfsCreate,
+		p.KprobeVfsFileattrSet,
 		p.KprobeVfsLink,
 		p.KprobeVfsMkdir,
 		p.KprobeVfsMknod,
+		p.KprobeVfsRemoveAcl,
+		p.KprobeVfsRemovexattr,
+		p.KprobeVfsSetAcl,
 		p.KprobeVfsSymlink,
+		p.KretprobeVfsSetxattrNoperm,
 		p.KretprobeD_exchange,
 		p.KretprobeD_move,
 		p.KretprobeNotifyChange,
 		p.KretprobeSecurityFileOpen,
 		p.KretprobeVfsCreate,
+		p.KretprobeVfsFileattrSet,
 		p.KretprobeVfsLink,
 		p.KretprobeVfsMkdir,
 		p.KretprobeVfsMknod,
+		p.KretprobeVfsRemoveAcl,
+		p.KretprobeVfsRemovexattr,
+		p.KretprobeVfsSetAcl,
 		p.KretprobeVfsSymlink,
 	)
 }

@@ -17,7 +17,7 @@ type Counter struct {
 
 // hookNames are the names of the rows of counters, in the order of enum hook.
 var hookNames = [trampolinesHookHOOKS]string{
-	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash",
+	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib",
 }
 
 // hookColumns are what each row counts.

@@ -100,7 +100,8 @@ const (
 	trampolinesHookHOOK_SYMLINK trampolinesHook = 7
 	trampolinesHookHOOK_MKNOD   trampolinesHook = 8
 	trampolinesHookHOOK_STASH   trampolinesHook = 9
-	trampolinesHookHOOKS        trampolinesHook = 10
+	trampolinesHookHOOK_ATTRIB  trampolinesHook = 10
+	trampolinesHookHOOKS        trampolinesHook = 11
 )
 
 type trampolinesNames struct {
@@ -118,6 +119,7 @@ const (
 	trampolinesOpOP_CREATE  trampolinesOp = 2
 	trampolinesOpOP_MODIFY  trampolinesOp = 3
 	trampolinesOpOP_CLOSE   trampolinesOp = 4
+	trampolinesOpOP_ATTRIB  trampolinesOp = 5
 	trampolinesOpOP_RENAME  trampolinesOp = 6
 	trampolinesOpOP_LINK    trampolinesOp = 7
 	trampolinesOpOP_SYMLINK trampolinesOp = 8
@@ -296,14 +298,19 @@ const (
 	trampolinesProgFentrySecurityPathRmdir      = "fentry_security_path_rmdir"
 	trampolinesProgFentrySecurityPathSymlink    = "fentry_security_path_symlink"
 	trampolinesProgFentrySecurityPathUnlink     = "fentry_security_path_unlink"
+	trampolinesProgFexitVfsSetxattrNoperm       = "fexit___vfs_setxattr_noperm"
 	trampolinesProgFexitD_exchange              = "fexit_d_exchange"
 	trampolinesProgFexitD_move                  = "fexit_d_move"
 	trampolinesProgFexitNotifyChange            = "fexit_notify_change"
 	trampolinesProgFexitSecurityFileOpen        = "fexit_security_file_open"
 	trampolinesProgFexitVfsCreate               = "fexit_vfs_create"
+	trampolinesProgFexitVfsFileattrSet          = "fexit_vfs_fileattr_set"
 	trampolinesProgFexitVfsLink                 = "fexit_vfs_link"
 	trampolinesProgFexitVfsMkdir                = "fexit_vfs_mkdir"
 	trampolinesProgFexitVfsMknod                = "fexit_vfs_mknod"
+	trampolinesProgFexitVfsRemoveAcl            = "fexit_vfs_remove_acl"
+	trampolinesProgFexitVfsRemovexattr          = "fexit_vfs_removexattr"
+	trampolinesProgFexitVfsSetAcl               = "fexit_vfs_set_acl"
 	trampolinesProgFexitVfsSymlink              = "fexit_vfs_symlink"
 	trampolinesProgLsmSecurityFileOpen          = "lsm_security_file_open"
 	trampolinesProgLsmSecurityFilePermission    = "lsm_security_file_permission"
@@ -316,6 +323,7 @@ const (
 	trampolinesProgLsmSecurityPathSymlink       = "lsm_security_path_symlink"
 	trampolinesProgLsmSecurityPathUnlink        = "lsm_security_path_unlink"
 	trampolinesProgProcessExit                  = "process_exit"
+	trampolinesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
 	trampolinesVarNotifyChangeAt                = "notify_change_at"
 	trampolinesVarSecurityFileOpenAt            = "security_file_open_at"
 	trampolinesVarUnusedFlag                    = "unused_flag"
@@ -324,9 +332,13 @@ const (
 	trampolinesVarUnusedRecord                  = "unused_record"
 	trampolinesVarUnusedStateFlag               = "unused_state_flag"
 	trampolinesVarVfsCreateAt                   = "vfs_create_at"
+	trampolinesVarVfsFileattrSetAt              = "vfs_fileattr_set_at"
 	trampolinesVarVfsLinkAt                     = "vfs_link_at"
 	trampolinesVarVfsMkdirAt                    = "vfs_mkdir_at"
 	trampolinesVarVfsMknodAt                    = "vfs_mknod_at"
+	trampolinesVarVfsRemoveAclAt                = "vfs_remove_acl_at"
+	trampolinesVarVfsRemovexattrAt              = "vfs_removexattr_at"
+	trampolinesVarVfsSetAclAt                   = "vfs_set_acl_at"
 	trampolinesVarVfsSymlinkAt                  = "vfs_symlink_at"
 	trampolinesVarWanted                        = "wanted"
 )
@@ -391,14 +403,19 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityPathRmdir      *ebpf.ProgramSpec `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
+	FexitVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange              *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
 	FexitD_move                  *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
 	FexitNotifyChange            *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
 	FexitSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
 	FexitVfsCreate               *ebpf.ProgramSpec `ebpf:"fexit_vfs_create"`
+	FexitVfsFileattrSet          *ebpf.ProgramSpec `ebpf:"fexit_vfs_fileattr_set"`
 	FexitVfsLink                 *ebpf.ProgramSpec `ebpf:"fexit_vfs_link"`
 	FexitVfsMkdir                *ebpf.ProgramSpec `ebpf:"fexit_vfs_mkdir"`
 	FexitVfsMknod                *ebpf.ProgramSpec `ebpf:"fexit_vfs_mknod"`
+	FexitVfsRemoveAcl            *ebpf.ProgramSpec `ebpf:"fexit_vfs_remove_acl"`
+	FexitVfsRemovexattr          *ebpf.ProgramSpec `ebpf:"fexit_vfs_removexattr"`
+	FexitVfsSetAcl               *ebpf.ProgramSpec `ebpf:"fexit_vfs_set_acl"`
 	FexitVfsSymlink              *ebpf.ProgramSpec `ebpf:"fexit_vfs_symlink"`
 	LsmSecurityFileOpen          *ebpf.ProgramSpec `ebpf:"lsm_security_file_open"`
 	LsmSecurityFilePermission    *ebpf.ProgramSpec `ebpf:"lsm_security_file_permission"`
@@ -440,19 +457,24 @@ type trampolinesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesVariableSpecs struct {
-	NotifyChangeAt     *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	SecurityFileOpenAt *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook         *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp           *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag    *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt        *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsLinkAt          *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt         *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt         *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsSymlinkAt       *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	Wanted             *ebpf.VariableSpec `ebpf:"wanted"`
+	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // trampolinesObjects contains all objects after they have been loaded into the kernel.
@@ -520,19 +542,24 @@ func (m *trampolinesMaps) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesVariables struct {
-	NotifyChangeAt     *ebpf.Variable `ebpf:"notify_change_at"`
-	SecurityFileOpenAt *ebpf.Variable `ebpf:"security_file_open_at"`
-	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook         *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp           *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag    *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt        *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsLinkAt          *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt         *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt         *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsSymlinkAt       *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	Wanted             *ebpf.Variable `ebpf:"wanted"`
+	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
+	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
+	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	Wanted              *ebpf.Variable `ebpf:"wanted"`
 }
 
 // trampolinesPrograms contains all programs after they have been loaded into the kernel.
@@ -557,14 +584,19 @@ type trampolinesPrograms struct {
 	FentrySecurityPathRmdir      *ebpf.Program `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.Program `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.Program `ebpf:"fentry_security_path_unlink"`
+	FexitVfsSetxattrNoperm       *ebpf.Program `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange              *ebpf.Program `ebpf:"fexit_d_exchange"`
 	FexitD_move                  *ebpf.Program `ebpf:"fexit_d_move"`
 	FexitNotifyChange            *ebpf.Program `ebpf:"fexit_notify_change"`
 	FexitSecurityFileOpen        *ebpf.Program `ebpf:"fexit_security_file_open"`
 	FexitVfsCreate               *ebpf.Program `ebpf:"fexit_vfs_create"`
+	FexitVfsFileattrSet          *ebpf.Program `ebpf:"fexit_vfs_fileattr_set"`
 	FexitVfsLink                 *ebpf.Program `ebpf:"fexit_vfs_link"`
 	FexitVfsMkdir                *ebpf.Program `ebpf:"fexit_vfs_mkdir"`
 	FexitVfsMknod                *ebpf.Program `ebpf:"fexit_vfs_mknod"`
+	FexitVfsRemoveAcl            *ebpf.Program `ebpf:"fexit_vfs_remove_acl"`
+	FexitVfsRemovexattr          *ebpf.Program `ebpf:"fexit_vfs_removexattr"`
+	FexitVfsSetAcl               *ebpf.Program `ebpf:"fexit_vfs_set_acl"`
 	FexitVfsSymlink              *ebpf.Program `ebpf:"fexit_vfs_symlink"`
 	LsmSecurityFileOpen          *ebpf.Program `ebpf:"lsm_security_file_open"`
 	LsmSecurityFilePermission    *ebpf.Program `ebpf:"lsm_security_file_permission"`
@@ -599,14 +631,19 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityPathRmdir,
 		p.FentrySecurityPathSymlink,
 		p.FentrySecurityPathUnlink,
+		p.FexitVfsSetxattrNoperm,
 		p.FexitD_exchange,
 		p.FexitD_move,
 		p.FexitNotifyChange,
 		p.FexitSecurityFileOpen,
 		p.FexitVfsCreate,
+		p.FexitVfsFileattrSet,
 		p.FexitVfsLink,
 		p.FexitVfsMkdir,
 		p.FexitVfsMknod,
+		p.FexitVfsRemoveAcl,
+		p.FexitVfsRemovexattr,
+		p.FexitVfsSetAcl,
 		p.FexitVfsSymlink,
 		p.LsmSecurityFileOpen,
 		p.LsmSecurityFilePermission,

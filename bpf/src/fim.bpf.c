@@ -12,6 +12,7 @@
 #include "mknod.h"
 #include "link.h"
 #include "symlink.h"
+#include "setattr.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

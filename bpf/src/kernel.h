@@ -99,7 +99,12 @@ struct inode {
 	u32 i_generation;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
 struct dentry {
+	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
@@ -173,6 +178,18 @@ struct iattr {
 static __always_inline bool nameless(struct file *file)
 {
 	return fetch(file, f_flags) & O_TMPFILE;
+}
+
+// unnamed says the same of a dentry alone: d_tmpfile calls it "#<inode>" and
+// leaves it out of the tree of names.
+static __always_inline bool unnamed(struct dentry *dentry)
+{
+	char first = 0;
+
+	if (fetch(dentry, d_hash.pprev))
+		return false;
+	bpf_probe_read_kernel(&first, 1, fetch(dentry, d_name.name));
+	return first == '#';
 }
 
 // The address of the seqlock that every rename of a dentry takes (fs/dcache.c);

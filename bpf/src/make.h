@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// What mkdir, mknod, link and symlink share: a name was made.
+// What mkdir, mknod, link and symlink share: a name was made; and attrib: what a
+// name stands for was changed.
 
 #ifndef FIM_MAKE_H
 #define FIM_MAKE_H
@@ -32,6 +33,25 @@ static __always_inline void made(u32 hook, u32 op, struct dentry *dentry)
 		count(counted->ignored);
 	else
 		emit(counted, op, state, (u64)dentry, mnt, fetch(dentry, d_inode));
+}
+
+// changed reports a change of what dentry names, by a road on which no mount
+// is known.
+static __always_inline void changed(u32 hook, u32 op, struct dentry *dentry)
+{
+	struct counters *counted = counters(hook);
+	struct control *c = settings();
+	u32 state;
+
+	if (!counted || !c || unnamed(dentry))
+		return;
+	state = judge(counted, dentry, NULL);
+	if (!accepts(state))
+		return;
+	if (own(c))
+		count(counted->ignored);
+	else
+		emit(counted, op, state, (u64)dentry, 0, fetch(dentry, d_inode));
 }
 
 // committed counts the call and says whether it succeeded.

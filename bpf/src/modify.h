@@ -10,7 +10,7 @@
 // never pass here, and stores through mappings pass nowhere else. btrfs does
 // not call them for plain writes: there security_file_permission stands in, which
 // sees the attempt only.
-// truncate(2), ftruncate and O_TRUNC pass notify_change with ATTR_SIZE.
+// truncate(2), ftruncate and O_TRUNC pass notify_change: see setattr.h.
 //
 // Reported once per open file and process and again after REARM: a descriptor
 // handed to another process has its own event, a log open for weeks does not
@@ -20,7 +20,6 @@
 
 #define REARM (5ull * 1000 * 1000 * 1000) // nanoseconds
 #define MAY_WRITE 2                       // include/linux/fs.h
-#define ATTR_SIZE 8
 
 static __always_inline struct dirty *soil(struct counters *counted, u64 file, struct inode *inode, u64 mnt)
 {
@@ -104,33 +103,8 @@ static __always_inline void on_permission(struct file *file, int mask)
 		on_modify(file, FLAG_ATTEMPT);
 }
 
-static __always_inline void on_resize(u64 first, u64 second, u64 result, u32 pointer)
-{
-	struct counters *counted = counters(HOOK_MODIFY);
-	struct dentry *dentry = (void *)first;
-	struct iattr *attr = (void *)second;
-	struct control *c = settings();
-	u32 state;
-
-	if (!counted || !c || !(fetch(attr, ia_valid) & ATTR_SIZE))
-		return;
-	count(counted->seen);
-	if ((int)result) {
-		count(counted->failed);
-		return;
-	}
-	state = judge(counted, dentry, NULL);
-	if (!accepts(state))
-		return;
-	if (own(c))
-		count(counted->ignored);
-	else
-		emit(counted, OP_MODIFY, state, first, 0, fetch(dentry, d_inode));
-}
-
 ENTRY_HOOK(file_update_time, on_modify(file, 0), struct file *file)
 ENTRY_HOOK(file_modified, on_modify(file, 0), struct file *file)
 ENTRY_HOOK(kiocb_modified, on_modify(fetch(iocb, ki_filp), 0), struct kiocb *iocb)
 ENTRY_HOOK(file_update_time_flags, on_modify(file, 0), struct file *file)
 SECURITY_HOOK(file_permission, on_permission(file, mask), struct file *file, int mask)
-RESULT_HOOK(notify_change, on_resize)

@@ -15,6 +15,7 @@ enum op {
 	OP_CREATE = 2,
 	OP_MODIFY = 3,
 	OP_CLOSE = 4,
+	OP_ATTRIB = 5,
 	OP_RENAME = 6,
 	OP_LINK = 7,
 	OP_SYMLINK = 8,
@@ -99,6 +100,7 @@ enum hook {
 	HOOK_SYMLINK,
 	HOOK_MKNOD,
 	HOOK_STASH,
+	HOOK_ATTRIB,
 	HOOKS,
 };
 
