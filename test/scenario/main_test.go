@@ -23,7 +23,7 @@ var (
 	deafFlag    = flag.String("fim-deaf", "", "a fim built with -tags fim_deaf; built when empty")
 	actorFlag   = flag.String("actor", "", "the actor program; built when empty")
 	backendFlag = flag.String("backend", "fanotify", "backends to run on, separated by commas")
-	fsFlag      = flag.String("fs", "tmpfs,ext4", "filesystems to run on, separated by commas")
+	fsFlag      = flag.String("fs", "tmpfs,ext4,xfs,btrfs", "filesystems to run on, separated by commas")
 	deafOnly    = flag.Bool("deaf", false, "run only the proof that a deaf backend fails every script")
 	detach      = flag.Bool("detach", false, "have the kernel call no program once fim is ready; one script at a time")
 	private     = flag.Bool("private", true, "run in a mount namespace of its own")

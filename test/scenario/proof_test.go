@@ -19,6 +19,10 @@ import (
 // decides nothing but how long the proof takes.
 const deafPatience = 100 * time.Millisecond
 
+// detachedPatience is as long as an emulated machine needs to report an event
+// that does come.
+const detachedPatience = 5 * time.Second
+
 // callPrograms lets the kernel call what is attached to its functions, or not:
 // with -detach, and else it does nothing. See kernel.ftrace_enabled in
 // https://docs.kernel.org/admin-guide/sysctl/kernel.html; BPF trampolines and
@@ -55,7 +59,7 @@ func TestEveryScriptThatWatchesFailsOnADeafBackend(t *testing.T) {
 	backend, _, _ := strings.Cut(*backendFlag, ",")
 	s := setting{fim: programs.deaf, backend: backend, fs: wanted(t, "tmpfs"), patience: deafPatience, table: cannotTable(t)}
 	if *detach {
-		s.fim, s.patience = programs.fim, *patience
+		s.fim, s.patience = programs.fim, detachedPatience
 		t.Cleanup(func() { callPrograms(true) })
 	}
 	testscript.RunT(&mustFail{T: t}, s.params(files))

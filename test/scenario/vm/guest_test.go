@@ -163,7 +163,7 @@ func TestScriptsFailWithoutThePrograms(t *testing.T) {
 		kernel = *kernelFlag
 	}
 	t.Parallel()
-	const script = `./scenario.test -test.v=test2json -detach -deaf -fim ./fim -fim-deaf ./fim-deaf -actor ./actor -backend ebpf -patience 5s \
+	const script = `./scenario.test -test.v=test2json -detach -deaf -fim ./fim -fim-deaf ./fim-deaf -actor ./actor -backend ebpf -patience 2m \
 	-test.run 'TestEveryScriptThatWatchesFailsOnADeafBackend/^(create-empty|rename-inside|unlink-file|write-pwrite)$' 2>&1
 `
 	text, r, err := boot(t, kernel, payload(t), script)

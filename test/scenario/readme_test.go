@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the table of cannot.txt into the README")
+
+const readme = "../../README.md"
+
+func TestTheReadmeSaysWhatEachBackendCannotKnow(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begins := strings.Cut(string(text), ReadmeTags[0])
+	table, after, ends := strings.Cut(rest, ReadmeTags[1])
+	if !begins || !ends {
+		t.Fatalf("%s has no %q", readme, ReadmeTags)
+	}
+	want := Markdown(cannotTable(t))
+	if table == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("the table in %s is not that of cannot.txt: run make fields", readme)
+	}
+	if err := os.WriteFile(readme, []byte(before+ReadmeTags[0]+want+ReadmeTags[1]+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestARowOfCannotReadsAsASentence(t *testing.T) {
+	for what, want := range map[string]string{
+		Merged:                 "how often, and in which order",
+		"old.size":             "`fs.old.size`",
+		"mmap=-":               "`mmap` may go unreported",
+		"chmod=attrib":         "`chmod` is reported as `attrib`",
+		"utimes=attrib|modify": "`utimes` is reported as `attrib` or `modify`",
+	} {
+		if got := (Cannot{What: what}).sentence(); got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+}
