@@ -2,28 +2,33 @@
 
 package bpf
 
-import "strings"
+import (
+	"os"
+	"slices"
+	"strings"
+)
 
-// String returns the hook on one line, for people.
-func (h Hook) String() string {
-	var b strings.Builder
-	b.WriteString(h.Function)
-	if !h.Attached {
-		return b.String() + ": not attached: " + h.Why
+// Choice tells, for people, how the flavours of the hooks are chosen on this
+// kernel: a line for the security modules and one for preemption.
+func Choice() []string {
+	t := readTraits()
+	list, err := os.ReadFile("/sys/kernel/security/lsm")
+	modules := strings.TrimSpace(string(list))
+	if err != nil {
+		modules = err.Error()
 	}
-	b.WriteString(": " + h.Program)
-	if h.Variant != "" {
-		b.WriteString(", " + h.Variant)
+	lines := []string{"no bpf among the security modules (" + modules + "): no lsm programs"}
+	if t.lsm {
+		lines[0] = "bpf among the security modules (" + modules + "): security hooks are lsm programs"
 	}
-	names := make([]string, len(h.Needed))
-	for i, op := range h.Needed {
-		names[i] = op.String()
+	other := "fentry and fexit"
+	if t.preemptible {
+		other = "kprobe and kretprobe"
 	}
-	switch {
-	case len(names) == len(everything):
-		b.WriteString(", needed for every operation")
-	case len(names) > 0:
-		b.WriteString(", needed for " + strings.Join(names, " "))
-	}
-	return b.String()
+	return append(lines, t.because+": other hooks are "+other+" programs")
 }
+
+// TellsOfWrites says whether filesystems of this type call the functions that
+// fim sees the changes of contents by. Of others it sees that a write was
+// permitted, and reports it without an outcome.
+func TellsOfWrites(fstype string) bool { return slices.Contains(tellsOfWrites, fstype) }

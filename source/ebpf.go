@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,12 +16,14 @@ import (
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/mount"
 	"github.com/falco-fim/fim/process"
+	"github.com/falco-fim/fim/watch"
 )
 
 // ebpfBackend adds to the kernel side what it does not know: where the host
 // mounts the filesystems, and what /proc tells of a process.
 type ebpfBackend struct {
 	*bpf.Backend
+	set    *watch.Set
 	mounts *mounts
 	logf   func(format string, args ...any)
 }
@@ -38,7 +42,7 @@ func openEBPF(s setup) (Backend, error) {
 		return nil, errors.Join(err, m.close())
 	}
 	m.changed = false
-	return &ebpfBackend{b, m, s.logf}, nil
+	return &ebpfBackend{b, s.set, m, s.logf}, nil
 }
 
 // who completes the kernel's account of a process from the procfs of the host,
@@ -64,13 +68,82 @@ func (b *ebpfBackend) Close() error {
 	return errors.Join(b.Backend.Close(), b.mounts.close())
 }
 
-// Watches names the hooks, a line each.
+// Watches names the mounts that hold something watched, or may come to.
 func (b *ebpfBackend) Watches() []string {
 	var list []string
-	for _, h := range b.Hooks() {
-		list = append(list, h.String())
+	for _, m := range watched(b.set, b.mounts.table) {
+		list = append(list, filesystem(m.Point, m.FSType, m.Dev))
 	}
 	return list
+}
+
+// watched returns the mounts that a pattern leads into, in table order.
+func watched(set *watch.Set, t *mount.Table) []*mount.Mount {
+	lead := map[*mount.Mount]bool{}
+	for _, prefix := range set.Prefixes() {
+		m, _ := t.Locate([]byte(prefix))
+		lead[m] = true
+	}
+	var list []*mount.Mount
+	mounts := t.Mounts()
+	for i := range mounts {
+		if m := &mounts[i]; lead[m] || m.Point != "/" && set.Reaches([]byte(m.Point)) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// attached tells what became of each hook.
+func (b *ebpfBackend) attached() []Hook {
+	var list []Hook
+	for _, h := range b.Hooks() {
+		list = append(list, Hook{hookName(h), programs(h), operationNames(h.Needed), h.Variant, h.Why})
+	}
+	return list
+}
+
+// hookName tells apart the two hooks that some functions have.
+func hookName(h bpf.Hook) string {
+	if strings.HasPrefix(h.Program, "fexit_") || strings.HasPrefix(h.Program, "kretprobe_") && !strings.Contains(h.Program, " ") {
+		return h.Function + " (return)"
+	}
+	return h.Function
+}
+
+// programs is the kind of a hook's programs without the function's name, which
+// each bears.
+func programs(h bpf.Hook) string {
+	kinds := strings.Split(h.Program, " + ")
+	for i := range kinds {
+		kinds[i] = strings.TrimSuffix(kinds[i], "_"+h.Function)
+	}
+	slices.Sort(kinds) // kprobe before kretprobe, as they run
+	return strings.Join(kinds, " + ")
+}
+
+// every stands for all operations.
+const every = "every operation"
+
+func operationNames(ops []event.Op) []string {
+	if len(ops) == len(event.Ops()) {
+		return []string{every}
+	}
+	var names []string
+	for _, op := range ops {
+		names = append(names, op.String())
+	}
+	return names
+}
+
+func (b *ebpfBackend) choice() []string { return bpf.Choice() }
+
+// can tells what the kernel side sees on a filesystem.
+func (b *ebpfBackend) can(_ *mount.Table, m *mount.Mount) string {
+	if bpf.TellsOfWrites(m.FSType) {
+		return "sees every change, and when it took effect"
+	}
+	return "sees every change; of writes, which " + m.FSType + " does not tell of, that they were permitted (fs.res is absent)"
 }
 
 // Stats turns the kernel side's counters into those of a stream.

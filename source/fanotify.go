@@ -14,6 +14,7 @@ import (
 
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/fanotify"
+	"github.com/falco-fim/fim/mount"
 	"github.com/falco-fim/fim/process"
 )
 
@@ -80,9 +81,29 @@ func (b *fanotifyBackend) tellRefused() {
 func (b *fanotifyBackend) Watches() []string {
 	var list []string
 	for _, f := range b.Marked() {
-		list = append(list, fmt.Sprintf("%s (%s, device %d:%d)", f.Mountpoint, f.FSType, unix.Major(f.Dev), unix.Minor(f.Dev)))
+		list = append(list, filesystem(f.Mountpoint, f.FSType, f.Dev))
 	}
 	return list
+}
+
+// filesystem is a mounted filesystem as people read it.
+func filesystem(point, fstype string, dev uint64) string {
+	return fmt.Sprintf("%s (%s, device %d:%d)", point, fstype, unix.Major(dev), unix.Minor(dev))
+}
+
+// can tells what marks give on a filesystem: all or nothing.
+func (b *fanotifyBackend) can(t *mount.Table, m *mount.Mount) string {
+	for _, f := range b.Marked() {
+		if f.Dev == m.Dev {
+			return "sees changes: content, attributes, names"
+		}
+	}
+	for _, r := range b.Refused() {
+		if at, _ := t.Locate([]byte(r.Mountpoint)); at != nil && at.Dev == m.Dev {
+			return "sees nothing there: " + r.Error()
+		}
+	}
+	return "sees nothing there: no pattern leads to that filesystem"
 }
 
 // Stats turns the group's counters into those of a stream.

@@ -13,6 +13,31 @@ type Verdict struct {
 	Taken bool
 	// Watches is what it would watch, a line each.
 	Watches []string
+	// Hooks are the kernel functions that it attaches to, where it does, and
+	// Choice how the kind of its programs was decided, a line each.
+	Hooks  []Hook
+	Choice []string
+}
+
+// Hook is one kernel function and what became of it.
+type Hook struct {
+	Function string
+	// Program is what hangs there, such as "lsm" or "kprobe + kretprobe".
+	Program string
+	// Needed names the operations that do not work without it; none means that
+	// it adds a part to some.
+	Needed []string
+	// Variant are the parameters of the function on this kernel, where they
+	// differ between kernels.
+	Variant string
+	// Why it is not attached; empty when it is.
+	Why string
+}
+
+// hooked is a backend that attaches to kernel functions.
+type hooked interface {
+	attached() []Hook
+	choice() []string
 }
 
 // Probe opens each backend with c, one after the other, and closes it again. It
@@ -44,6 +69,10 @@ func try(o opener, s setup) Verdict {
 	if err != nil {
 		return Verdict{Refusal: Refusal{o.name, err}}
 	}
-	watches := b.Watches()
-	return Verdict{Refusal: Refusal{o.name, b.Close()}, Watches: watches}
+	v := Verdict{Watches: b.Watches()}
+	if h, ok := b.(hooked); ok {
+		v.Hooks, v.Choice = h.attached(), h.choice()
+	}
+	v.Refusal = Refusal{o.name, b.Close()}
+	return v
 }

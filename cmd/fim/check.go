@@ -20,7 +20,10 @@ func newCheck() *cobra.Command {
 		Short: "Tell what this kernel and these privileges allow",
 		Long: `Tell what this kernel and these privileges allow, which backend would be taken and
 why not the others, and what of PATH (by default the default watch list) could not be
-watched. The exit code is 1 when nothing could.`,
+watched. Of the eBPF backend each hook is listed: the kernel function, the kind of
+program that hangs there and why that kind, what it is needed for, and the function's
+parameters where kernels differ in them, or why it is not attached.
+The exit code is 1 when no backend works.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.config(cmd, args)
 			if err != nil {
@@ -44,6 +47,10 @@ func check(w io.Writer, c source.Config) error {
 		for _, line := range v.Watches {
 			printFact(w, fact{"  " + v.Backend + " watches", line})
 		}
+		for _, line := range v.Choice {
+			printFact(w, fact{"  " + v.Backend + " programs", line})
+		}
+		w.Write(appendHooks(nil, v.Hooks))
 	}
 	return err
 }

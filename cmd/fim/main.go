@@ -45,6 +45,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
+	if errors.Is(err, errNotWatched) {
+		return exitFailed // the answer stands on stdout
+	}
 	printError(stderr, err)
 	var usage usageError
 	if started && !errors.As(err, &usage) {
@@ -75,6 +78,6 @@ func newRoot(started *bool) *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
 	}
-	root.AddCommand(newWatch(), newCheck(), newReplay(), newFields())
+	root.AddCommand(newWatch(), newCheck(), newExplain(), newReplay(), newFields())
 	return root
 }
