@@ -11,7 +11,11 @@ BUILD   := build
 LDFLAGS := -s -w -X main.version=$(VERSION)
 SOURCES := $(shell find event watch mount process bpf fanotify source extract plugin cmd -name '*.go' -o -name '*.o') go.mod go.sum
 
-.PHONY: all run falco test lint fmt bench fuzz fields setup clean help
+# What ran on which kernel and filesystem, written by the tests in guests.
+MATRIX  := $(BUILD)/scenarios.txt
+TALLY   := go run ./test/tally -above $(MATRIX)
+
+.PHONY: all run falco test test-vm test-all lint fmt bench bench-kernel fuzz fields setup clean help
 
 all: $(BUILD)/libfim.so $(BUILD)/fim ## build the plugin and the command line (the default)
 
@@ -31,7 +35,16 @@ falco: all ## run Falco itself (FALCO=path) with the plugin and the rules
 	$(FALCO) -c $(BUILD)/falco.yaml -r rules/fim_rules.yaml --enable-source fs
 
 test: setup all lint ## run every test there is
-	go test -json -count=1 -timeout 20m ./... | go run ./test/tally
+	@rm -f $(MATRIX)
+	go test -json -count=1 -timeout 60m ./... | $(TALLY)
+
+test-vm: setup ## run the scripts in a VM, on KERNEL=5.10, 6.1, 6.12 or 7.2 (default: each)
+	@rm -f $(MATRIX)
+	go test -json -count=1 -timeout 60m ./test/scenario/vm $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
+
+test-all: setup ## run every script on every kernel and filesystem, for hours
+	@rm -f $(MATRIX)
+	go test -json -count=1 -timeout 12h ./test/scenario/vm -all -limit 6h | $(TALLY)
 
 lint: ## formatting, vet, staticcheck, and the import arrows
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -45,17 +58,22 @@ fmt: ## format the Go files
 bench: ## run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./event ./watch ./mount ./extract
 
+bench-kernel: setup $(BUILD)/fim ## count instructions in a VM, on KERNEL (default 6.12)
+	go run ./test/bench/kernel --kernel $(or $(KERNEL),6.12) --fim $(BUILD)/fim > $(BUILD)/bench-kernel.json
+
 fuzz: ## fuzz every decoder, FUZZTIME each (default 30s)
 	test/fuzz.sh $(or $(FUZZTIME),30s)
 
-fields: $(BUILD)/fim ## put the field table into the README
+fields: $(BUILD)/fim ## put the tables of fields and of backends into the README
 	test/fields.sh $(BUILD)/fim README.md
+	go test ./test/scenario -run TestTheReadme -update
 
 setup: ## install what the tests need from Debian
 	test/setup.sh
+	test/vm/setup.sh
 
 clean: ## remove what was built (downloads stay in .cache)
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

@@ -24,22 +24,24 @@ import (
 
 func main() {
 	list := flag.String("skips", "test/skips.txt", "`file` of allowed skips")
+	above := flag.String("above", "", "`file`, if there is one at the end, to show above the last line")
 	flag.Parse()
 	allowed, err := readSkips(*list)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tally:", err)
 		os.Exit(2)
 	}
-	if !run(os.Stdin, os.Stdout, allowed) {
+	if !run(os.Stdin, os.Stdout, allowed, *above) {
 		os.Exit(1)
 	}
 }
 
 // run tells whether all is well.
-func run(in io.Reader, out io.Writer, allowed *skips) bool {
+func run(in io.Reader, out io.Writer, allowed *skips, above string) bool {
 	w := bufio.NewWriter(out)
 	defer w.Flush()
 	t := newTally(w, allowed)
+	t.above = above
 	lines := bufio.NewReader(in)
 	for {
 		line, err := lines.ReadBytes('\n') // of any length

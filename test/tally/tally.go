@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -29,6 +30,7 @@ type tally struct {
 	allowed  *skips
 	packages map[string]*testPackage
 	builds   map[string][]byte // output by import path
+	above    string            // a file to show above the last line
 	passed   int
 	failed   int
 	skipped  int
@@ -209,6 +211,9 @@ func (t *tally) end() bool {
 	ran := t.passed + t.failed + t.skipped
 	if ran == 0 {
 		fmt.Fprintln(t.w, "FAIL no test ran")
+	}
+	if text, err := os.ReadFile(t.above); err == nil {
+		fmt.Fprintf(t.w, "\n%s\n", text)
 	}
 	fmt.Fprintf(t.w, "%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
 	return ran > 0 && t.failed == 0

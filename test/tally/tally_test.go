@@ -63,7 +63,7 @@ func TestTheLastLineCountsTestsWithoutSubtests(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			ok := run(recorded(t, c.in...), &out, allowed)
+			ok := run(recorded(t, c.in...), &out, allowed, "")
 			if lines := strings.Split(out.String(), "\n"); ok != c.ok || lines[len(lines)-2] != c.last || lines[len(lines)-1] != "" {
 				t.Errorf("ok %t, want %t and the last line %q; got\n%s", ok, c.ok, c.last, &out)
 			}
@@ -89,7 +89,7 @@ func TestARunThatBreaksOffFailed(t *testing.T) {
 	lines := strings.SplitAfter(string(whole), "\n")
 	for n := 1; n < len(lines)-1; n++ {
 		var out strings.Builder
-		if run(strings.NewReader(strings.Join(lines[:n], "")), &out, &skips{}) {
+		if run(strings.NewReader(strings.Join(lines[:n], "")), &out, &skips{}, "") {
 			t.Errorf("%d of %d lines count as a success:\n%s", n, len(lines)-1, &out)
 		}
 	}
@@ -98,7 +98,7 @@ func TestARunThatBreaksOffFailed(t *testing.T) {
 func TestTextThatIsNoEventIsShown(t *testing.T) {
 	var out strings.Builder
 	in := io.MultiReader(strings.NewReader("go: downloading something\n{\"half\n{}\n"), recorded(t, "good"))
-	if !run(in, &out, &skips{}) || !strings.HasPrefix(out.String(), "go: downloading something\n{\"half\n{}\n") {
+	if !run(in, &out, &skips{}, "") || !strings.HasPrefix(out.String(), "go: downloading something\n{\"half\n{}\n") {
 		t.Errorf("got\n%s", &out)
 	}
 }
@@ -106,7 +106,7 @@ func TestTextThatIsNoEventIsShown(t *testing.T) {
 func TestATestRunTwiceCountsTwice(t *testing.T) {
 	var out strings.Builder
 	const pass = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"pass","Package":"p","Test":"T"}` + "\n"
-	run(strings.NewReader(pass+pass+`{"Action":"pass","Package":"p"}`), &out, &skips{})
+	run(strings.NewReader(pass+pass+`{"Action":"pass","Package":"p"}`), &out, &skips{}, "")
 	if !strings.HasSuffix(out.String(), "2 passed, 0 failed, 0 skipped\n") {
 		t.Errorf("got\n%s", &out)
 	}
@@ -126,5 +126,19 @@ func TestAListOfSkipsThatCannotBeMeantIsRefused(t *testing.T) {
 	}
 	if s, err := readSkips(filepath.Join(t.TempDir(), "none")); err != nil || s.refuse("p", "T") == "" {
 		t.Errorf("without a file a skip is taken: %v", err)
+	}
+}
+
+func TestATableStandsAboveTheLastLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "table")
+	if err := os.WriteFile(file, []byte("a  ok\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	in := `{"Action":"run","Package":"p","Test":"T"}
+{"Action":"pass","Package":"p","Test":"T"}
+{"Action":"pass","Package":"p"}`
+	var out strings.Builder
+	if !run(strings.NewReader(in), &out, &skips{}, file) || !strings.HasSuffix(out.String(), "\na  ok\n\n1 passed, 0 failed, 0 skipped\n") {
+		t.Errorf("got %q", out.String())
 	}
 }

@@ -15,11 +15,11 @@ import (
 )
 
 // guestCache is the checkout's own cache: a kernel is downloaded once, not once
-// a test. Without FIM_TEST_VM it skips the test.
+// a test.
 func guestCache(t *testing.T) *Cache {
 	t.Helper()
-	if os.Getenv("FIM_TEST_VM") == "" {
-		t.Skip("boots kernels and downloads them first: set FIM_TEST_VM=1 (as root, after test/vm/setup.sh)")
+	if testing.Short() {
+		t.Skip("boots kernels, and downloads them first (as root, after test/vm/setup.sh)")
 	}
 	dir, err := DefaultDir()
 	if err != nil {

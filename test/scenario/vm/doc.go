@@ -16,7 +16,9 @@
 //	-scripts RE    those scripts alone, on every filesystem of the plan
 //	-all           every script on every kernel and filesystem
 //
-// Guests have one processor. The emulator runs a processor per thread, and a
+// The tests of package bpf run in guests too, as TestProgramsOnKernels/6.12/….
+//
+// Guests of the scripts have one processor. The emulator runs a processor per thread, and a
 // kernel that patches its own code (which attaching a program is) while another
 // emulated processor executes it can fault there; no hardware does.
 package vm

@@ -4,6 +4,7 @@ package vm
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -22,7 +23,6 @@ var (
 	scriptsFlag = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
 	allFlag     = flag.Bool("all", false, "every script on every kernel and filesystem")
 	limitFlag   = flag.Duration("limit", time.Hour, "how long a guest may take")
-	matrixFlag  = flag.String("matrix", "", "`file` to write the matrix of scripts, kernels and filesystems to")
 )
 
 // repository is the root of the checkout.
@@ -34,7 +34,11 @@ var programs = map[string][]string{
 	"fim-deaf":      {"build", "-tags=fim_deaf", "./cmd/fim"},
 	"actor":         {"build", "./test/actor"},
 	"scenario.test": {"test", "-c", "./test/scenario"},
+	"bpf.test":      {"test", "-c", "./bpf"},
 }
+
+// prefix stands in front of FILESYSTEM/SCRIPT in the guest.
+const prefix = "TestScenarios/ebpf/"
 
 // payload builds the programs, for guests without a Go toolchain or libraries.
 func payload(t *testing.T) string {
@@ -57,7 +61,7 @@ func payload(t *testing.T) string {
 
 // boot runs a script beside the programs of dir on a kernel and returns what
 // the guest printed. An exit code other than 0 is not an error here.
-func boot(t *testing.T, kernel, dir, script string) (string, vm.Result, error) {
+func boot(t *testing.T, kernel string, processors int, dir, script string) (string, vm.Result, error) {
 	t.Helper()
 	own := t.TempDir() // guests beside each other have their scripts
 	for name := range programs {
@@ -74,7 +78,7 @@ func boot(t *testing.T, kernel, dir, script string) (string, vm.Result, error) {
 	}
 	var console bytes.Buffer
 	r, err := (&vm.Cache{Dir: cache, Log: os.Stderr}).Run(t.Context(), vm.Options{
-		Kernel: kernel, Payload: own, Console: &console, SMP: 1, Timeout: *limitFlag,
+		Kernel: kernel, Payload: own, Console: &console, SMP: processors, Timeout: *limitFlag,
 	})
 	return console.String(), r, err
 }
@@ -91,26 +95,31 @@ func TestScenariosOnKernels(t *testing.T) {
 	for _, g := range plan {
 		t.Run(g.kernel, func(t *testing.T) {
 			t.Parallel() // as many guests as the machine has processors
-			text, r, err := boot(t, g.kernel, dir, g.script())
-			results := scripts(parse(text))
+			text, r, err := boot(t, g.kernel, 1, dir, g.script())
+			results := leaves(parse(text), prefix)
 			all.add(g.kernel, results)
-			for _, one := range results {
-				t.Run(one.name, func(t *testing.T) { tell(t, one) })
-			}
+			tellAll(t, results, r, err, text)
 			for _, name := range g.missing(t, results) {
 				t.Errorf("%s did not run", name)
-			}
-			if err != nil {
-				t.Fatal(err) // with the console's tail
-			}
-			if r.ExitCode != 0 && !t.Failed() {
-				t.Errorf("run.sh ended with %d:\n%s", r.ExitCode, text)
 			}
 		})
 	}
 }
 
-// tell repeats the verdict of a script.
+// tellAll repeats what a guest said of its tests, and how it ended.
+func tellAll(t *testing.T, results []result, r vm.Result, err error, text string) {
+	for _, one := range results {
+		t.Run(one.name, func(t *testing.T) { tell(t, one) })
+	}
+	switch {
+	case err != nil:
+		t.Error(err) // with the console's tail
+	case len(results) == 0 || r.ExitCode != 0 && !t.Failed():
+		t.Errorf("run.sh ended with %d, and %d tests:\n%s", r.ExitCode, len(results), text)
+	}
+}
+
+// tell repeats the verdict of a test.
 func tell(t *testing.T, r result) {
 	switch r.verdict {
 	case passed:
@@ -128,7 +137,7 @@ func (g guest) missing(t *testing.T, results []result) (names []string) {
 	t.Helper()
 	told := map[string]bool{}
 	for _, r := range results {
-		told[r.name] = true
+		told[r.name] = strings.Contains(r.name, "/") || r.verdict == skipped
 	}
 	all, err := scenario.Scripts()
 	if err != nil {
@@ -145,12 +154,11 @@ func (g guest) missing(t *testing.T, results []result) (names []string) {
 	return names
 }
 
+// show leaves the matrix where the Makefile finds it.
 func show(t *testing.T, m *matrix) {
 	t.Logf("\n%s", m)
-	if *matrixFlag == "" {
-		return
-	}
-	if err := os.WriteFile(*matrixFlag, []byte(m.String()), 0o644); err != nil {
+	file := filepath.Join(repository, "build", "scenarios.txt")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(m.String()), 0o644)); err != nil {
 		t.Error(err)
 	}
 }
@@ -166,8 +174,27 @@ func TestScriptsFailWithoutThePrograms(t *testing.T) {
 	const script = `./scenario.test -test.v=test2json -detach -deaf -fim ./fim -fim-deaf ./fim-deaf -actor ./actor -backend ebpf -patience 2m \
 	-test.run 'TestEveryScriptThatWatchesFailsOnADeafBackend/^(create-empty|rename-inside|unlink-file|write-pwrite)$' 2>&1
 `
-	text, r, err := boot(t, kernel, payload(t), script)
+	text, r, err := boot(t, kernel, 1, payload(t), script)
 	if err != nil || r.ExitCode != 0 || strings.Count(text, "--- PASS: TestEveryScriptThatWatchesFailsOnADeafBackend/") != 4 {
 		t.Errorf("want four scripts that fail for want of events; exit code %d, error %v:\n%s", r.ExitCode, err, text)
+	}
+}
+
+// The tests of the package bpf, which the machine that tests run on usually
+// skips. They need two processors, and attach before they make load.
+func TestProgramsOnKernels(t *testing.T) {
+	t.Parallel()
+	plan, err := choose(false, *kernelFlag, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := payload(t)
+	for _, g := range plan {
+		t.Run(g.kernel, func(t *testing.T) {
+			t.Parallel()
+			const script = "FIM_MUST_ATTACH=1 ./bpf.test -test.v=test2json -test.timeout 30m 2>&1\n"
+			text, r, err := boot(t, g.kernel, 2, dir, script)
+			tellAll(t, leaves(parse(text), ""), r, err, text)
+		})
 	}
 }

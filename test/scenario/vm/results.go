@@ -64,17 +64,23 @@ func parse(console string) []result {
 	return results
 }
 
-// scripts returns the results of scripts, as FILESYSTEM/SCRIPT, and leaves out
-// the tests above them.
-func scripts(all []result) []result {
-	var leaves []result
+// leaves leaves out the tests that have subtests, and what stands in front of
+// the names. Names that do not begin so are left out too.
+func leaves(all []result, prefix string) []result {
+	parent := map[string]bool{}
 	for _, r := range all {
-		name, ok := strings.CutPrefix(r.name, "TestScenarios/ebpf/")
-		if !ok || name != "" && !strings.Contains(name, "/") && r.verdict != skipped {
-			continue
+		for i, c := range r.name {
+			if c == '/' {
+				parent[r.name[:i]] = true
+			}
 		}
-		r.name = name
-		leaves = append(leaves, r)
 	}
-	return leaves
+	var own []result
+	for _, r := range all {
+		if name, ok := strings.CutPrefix(r.name, prefix); ok && !parent[r.name] {
+			r.name = name
+			own = append(own, r)
+		}
+	}
+	return own
 }

@@ -28,7 +28,7 @@ const console = `[    0.1] a line of the kernel
 `
 
 func TestWhatAGuestSaidBecomesAResultPerScript(t *testing.T) {
-	got := scripts(parse(console))
+	got := leaves(parse(console), prefix)
 	want := []result{
 		{"tmpfs/a.x", failed, "    testscript.go:1: of a\n    --- PASS: is not a result\n"},
 		{"tmpfs/b", skipped, "    testscript.go:2: why\n"},
@@ -45,7 +45,7 @@ func TestWhatAGuestSaidBecomesAResultPerScript(t *testing.T) {
 }
 
 func TestAFilesystemThatIsMissingIsASkipOfItsOwn(t *testing.T) {
-	got := scripts(parse("=== RUN   TestScenarios/ebpf/xfs\n    the kernel has no xfs\n--- SKIP: TestScenarios/ebpf/xfs (0.00s)\n"))
+	got := leaves(parse("=== RUN   TestScenarios/ebpf/xfs\n    the kernel has no xfs\n--- SKIP: TestScenarios/ebpf/xfs (0.00s)\n"), prefix)
 	if len(got) != 1 || got[0].name != "xfs" || got[0].verdict != skipped {
 		t.Errorf("got %q", got)
 	}
