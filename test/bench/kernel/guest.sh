@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs in the guest: measures every operation on every filesystem in every
-# column. ./settings holds FILESYSTEMS, COLUMNS, OPS (arguments of ops), FIM
-# (arguments of fim watch). Each measurement leaves FS.COLUMN.OP.json in out/,
-# and beside it the number of events that fim printed, lost ones apart.
+# column. ./settings holds FILESYSTEMS, COLUMNS, OPERATIONS (op:depth), OPS
+# (arguments of ops), EVENTS (operations for fim to watch). Each measurement
+# leaves FS.COLUMN.OP.DEPTH.json in out/, and beside it the number of events that
+# fim printed; FS.COLUMN.lost is how many losses it told of.
 set -eu
 . ./settings
 
@@ -25,21 +26,31 @@ fresh() {
 	mkdir $tree $elsewhere
 }
 
-# fim, watching the given directory, from when it says that it does.
-watch() {
-	./fim watch $FIM --format json --output /tmp/events "$1" 2>/tmp/fim.log &
-	fim=$!
-	until grep -q '^fim: watching' /tmp/fim.log; do
-		if ! kill -0 $fim; then
-			cat /tmp/fim.log >&2
+# start WORD COMMAND... in the background, until it prints a line that begins
+# with WORD.
+start() {
+	word=$1
+	shift
+	: >/tmp/log
+	"$@" >/tmp/log 2>&1 &
+	running=$!
+	until grep -q "^$word" /tmp/log; do
+		if ! kill -0 $running; then
+			cat /tmp/log >&2
 			exit 1
 		fi
 		sleep 0.1
 	done
+	cat /tmp/log >&2
 }
 
-# fim has printed what it had to: its output stays as it is for two seconds.
-drained() {
+watch() { # BACKEND DIR
+	start 'fim: watching' ./fim watch --backend "$1" --event "$EVENTS" --format json --output /tmp/events "$2"
+}
+
+# What was to be printed has been: the output stays as it is for two seconds.
+# Idle time takes no time here: the guest's clock jumps.
+settle() {
 	size=-1
 	until [ "$size" = "$(stat -c %s /tmp/events)" ]; do
 		size=$(stat -c %s /tmp/events)
@@ -47,39 +58,39 @@ drained() {
 	done
 }
 
+# Each operation works below a directory of its name, and only its steps do.
 measure() { # FS COLUMN
-	for op in $OPERATIONS; do
-		./ops -dir $tree -op "$op" $OPS >"out/$1.$2.$op.json"
+	for o in $OPERATIONS; do
+		op=${o%:*} depth=${o#*:}
+		./ops -dir $tree -aside $elsewhere -op "$op" -depth "$depth" $OPS >"out/$1.$2.$op.$depth.json"
+		settle
+		grep -c "\"$tree/$op-[0-9]*/" /tmp/events >"out/$1.$2.$op.$depth.events" || true
+		grep '"op":"lost"' /tmp/events >>/tmp/lost || true
+		truncate -s 0 /tmp/events
 	done
-}
-
-# count EVENTS by operation: each worked below a directory named after it.
-count() { # FS COLUMN
-	for op in $OPERATIONS; do
-		grep -c "\"$tree/$op-[0-9]*/" /tmp/events >"out/$1.$2.$op.events" || true
-	done
-	grep -c '"op":"lost"' /tmp/events >"out/$1.$2.lost" || true
+	wc -l </tmp/lost >"out/$1.$2.lost"
 }
 
 for fs in $FILESYSTEMS; do
 	for column in $COLUMNS; do
 		fresh "$fs"
 		: >/tmp/events
-		fim=
+		: >/tmp/lost
+		running=
 		case $column in
-		unwatched) watch $elsewhere ;;
-		watched) watch $tree ;;
+		none) ;;
+		empty) start 'empty: attached' ./empty -event "$EVENTS" $elsewhere ;;
+		unwatched) watch ebpf $elsewhere ;;
+		watched) watch ebpf $tree ;;
+		fanotify_unwatched) watch fanotify $elsewhere ;;
+		fanotify_watched) watch fanotify $tree ;;
 		esac
-		# What boot and start-up left to do gets done. Idle time takes no time
-		# here: the guest's clock jumps.
-		sleep 5
+		sleep 5 # what boot and start-up left to do gets done
 		measure "$fs" "$column"
-		if [ -n "$fim" ]; then
-			drained
-			kill "$fim"
-			wait "$fim" || { cat /tmp/fim.log >&2; exit 1; }
+		if [ -n "$running" ]; then
+			kill $running
+			wait $running || { cat /tmp/log >&2; exit 1; }
 		fi
-		count "$fs" "$column"
 		umount /bench
 	done
 done

@@ -7,12 +7,12 @@
 // time. What it measures is therefore the same on every machine, however slow
 // or busy, to about a percent; it is no time, and knows no caches.
 //
-// Standard output gets one line of JSON per measurement, standard error a table.
+// The rows go to a file as JSON; standard error gets a table that says what each
+// column adds, beside what it may add.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +20,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,12 +40,20 @@ type settings struct {
 	kernel      string
 	filesystems []string
 	columns     []string
-	operations  []string
-	depth       int
-	runs, loops int
+	operations  []operation
+	rounds      int
+	loops       int
+	pause       time.Duration
+	count       bool
 	fim         string
-	backend     string
+	out         string
 	timeout     time.Duration
+}
+
+// operation is what is measured, and where: so many directories deep.
+type operation struct {
+	name  string
+	depth int
 }
 
 func main() {
@@ -57,30 +67,71 @@ func main() {
 
 func command() *cobra.Command {
 	var s settings
+	var operations []string
 	cmd := &cobra.Command{
 		Use:           "kernel",
 		Short:         "Count the instructions of file operations in a guest",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if s.operations, err = parseOperations(operations); err != nil {
+				return err
+			}
+			return s.run(cmd.Context())
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.kernel, "kernel", "6.12", "kernel to boot")
-	f.StringSliceVar(&s.filesystems, "fs", []string{"tmpfs", "ext4"}, "filesystems: tmpfs, ext4, btrfs, xfs")
-	f.StringSliceVar(&s.columns, "columns", []string{"none"}, "none (no fim), unwatched (fim watches elsewhere), watched")
-	f.StringSliceVar(&s.operations, "ops", allOperations, "operations")
-	f.IntVar(&s.depth, "depth", 10, "directories between the watched one and the files")
-	f.IntVar(&s.runs, "runs", 9, "measured runs")
-	f.IntVar(&s.loops, "loops", 1000, "operations in a run")
-	f.StringVar(&s.fim, "fim", "build/fim", "fim's program, for every column but none")
-	f.StringVar(&s.backend, "backend", "ebpf", "fim's backend")
-	f.DurationVar(&s.timeout, "timeout", 15*time.Minute, "for everything")
+	f.StringSliceVar(&s.filesystems, "fs", []string{"tmpfs"}, "filesystems: tmpfs, ext4, btrfs, xfs")
+	f.StringSliceVar(&s.columns, "columns", defaultColumns, "what is attached: "+strings.Join(allColumns, ", "))
+	f.StringSliceVar(&operations, "ops", defaultOperations, "operations, OP or OP:DEPTH (10)")
+	f.IntVar(&s.rounds, "rounds", 5, "measured rounds")
+	f.IntVar(&s.loops, "loops", 1000, "operations in a round")
+	f.DurationVar(&s.pause, "pause", time.Second, "guest time for fim's reader to catch up after a round")
+	f.BoolVar(&s.count, "count", true, "count the runs of programs, in a second pass")
+	f.StringVar(&s.fim, "fim", "build/fim", "fim's program")
+	f.StringVar(&s.out, "out", "build/bench-kernel.json", "file for the rows, as JSON")
+	f.DurationVar(&s.timeout, "timeout", 20*time.Minute, "for everything")
 	return cmd
 }
 
-// allOperations are those of test/bench/ops.
-var allOperations = []string{"open_read", "open_write", "pwrite1", "read4k", "chmod", "rename", "mkdir_rmdir", "create_unlink"}
+// allColumns are what may be attached while an operation is measured: nothing,
+// programs that return at once where fim's would be, fim watching elsewhere, and
+// fim watching.
+var (
+	defaultColumns = []string{"none", "empty", "unwatched", "watched"}
+	allColumns     = append(slices.Clone(defaultColumns), "fanotify_unwatched", "fanotify_watched")
+)
+
+// defaultOperations are those of test/bench/ops; a path's length matters most
+// where a rename has made it unknown.
+var defaultOperations = []string{
+	"open_read", "open_write", "pwrite1", "read4k", "rename", "mkdir_rmdir", "create_unlink", "chmod",
+	"open_after_rename", "open_after_rename:60",
+}
+
+// events are what fim watches for: everything that the operations do.
+const events = "open,create,modify,close,attrib,rename,link,symlink,unlink,mkdir,rmdir,mknod"
+
+// parseOperations reads OP or OP:DEPTH.
+func parseOperations(list []string) ([]operation, error) {
+	var all []operation
+	for _, text := range list {
+		o := operation{depth: 10}
+		name, depth, given := strings.Cut(text, ":")
+		o.name = name
+		if given {
+			n, err := strconv.Atoi(depth)
+			if err != nil || n < 1 {
+				return nil, fmt.Errorf("--ops %s: %q is no number of directories", text, depth)
+			}
+			o.depth = n
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
 
 func (s *settings) run(ctx context.Context) error {
 	payload, err := os.MkdirTemp("", "fim-bench-")
@@ -109,15 +160,26 @@ func (s *settings) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(writeJSON(os.Stdout, rows), writeTable(os.Stderr, rows))
+	return s.report(rows)
+}
+
+// report writes what was measured, also where it is flawed, which is an error.
+func (s *settings) report(rows []row) error {
+	errs := []error{writeJSON(s.out, rows), writeTable(os.Stderr, rows)}
+	for i := range rows {
+		errs = append(errs, rows[i].flaws())
+	}
+	return errors.Join(errs...)
 }
 
 // fill makes the payload: the script, its settings and the programs.
 func (s *settings) fill(ctx context.Context, dir string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "ops"), "github.com/falco-fim/fim/test/bench/ops")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build test/bench/ops: %w\n%s", err, out)
+	for _, program := range []string{"ops", "empty"} {
+		build := exec.CommandContext(ctx, "go", "build", "-o", dir, "github.com/falco-fim/fim/test/bench/"+program)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build test/bench/%s: %w\n%s", program, err, out)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "run.sh"), guestScript, 0o755); err != nil {
 		return err
@@ -125,7 +187,7 @@ func (s *settings) fill(ctx context.Context, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "settings"), []byte(s.shell()), 0o644); err != nil {
 		return err
 	}
-	if strings.Join(s.columns, "") == "none" {
+	if slices.Equal(s.columns, []string{"none"}) {
 		return nil
 	}
 	return copyFile(filepath.Join(dir, "fim"), s.fim)
@@ -133,9 +195,13 @@ func (s *settings) fill(ctx context.Context, dir string) error {
 
 // shell writes the settings as guest.sh reads them.
 func (s *settings) shell() string {
-	return fmt.Sprintf("FILESYSTEMS='%s'\nCOLUMNS='%s'\nOPERATIONS='%s'\nOPS='-depth %d -runs %d -loops %d'\nFIM='--backend %s'\n",
-		strings.Join(s.filesystems, " "), strings.Join(s.columns, " "), strings.Join(s.operations, " "),
-		s.depth, s.runs, s.loops, s.backend)
+	var operations []string
+	for _, o := range s.operations {
+		operations = append(operations, fmt.Sprintf("%s:%d", o.name, o.depth))
+	}
+	return fmt.Sprintf("FILESYSTEMS='%s'\nCOLUMNS='%s'\nOPERATIONS='%s'\nOPS='-rounds %d -loops %d -pause %s -count=%t'\nEVENTS='%s'\n",
+		strings.Join(s.filesystems, " "), strings.Join(s.columns, " "), strings.Join(operations, " "),
+		s.rounds, s.loops, s.pause, s.count, events)
 }
 
 func copyFile(to, from string) error {
@@ -150,14 +216,4 @@ func copyFile(to, from string) error {
 	}
 	_, err = io.Copy(dst, src)
 	return errors.Join(err, dst.Close())
-}
-
-func writeJSON(w io.Writer, rows []row) error {
-	e := json.NewEncoder(w)
-	for _, r := range rows {
-		if err := e.Encode(r); err != nil {
-			return err
-		}
-	}
-	return nil
 }

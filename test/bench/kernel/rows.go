@@ -3,37 +3,37 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 )
 
-// row is one measurement: a line of JSON on standard output.
+// row is one measurement.
 type row struct {
 	Kernel string `json:"kernel"` // uname -r
 	FS     string `json:"fs"`
-	Depth  int    `json:"depth"`
+	Depth  int    `json:"depth"` // directories between the watched one and the file
 	Op     string `json:"op"`
 	Column string `json:"column"`
 	// Insns is what one operation takes in the calling thread, the kernel and
-	// fim's programs there included: the median of the runs.
+	// fim's programs there included: the median of the rounds.
 	Insns int64 `json:"insns"`
-	// Total adds what everything else took meanwhile, fim's reader above all.
-	Total int64 `json:"total"`
-	// Spread is how far apart the runs lie, in Insns.
-	Spread int64 `json:"spread"`
-	Runs   int   `json:"runs"`
-	Loops  int   `json:"loops"`
-	// Events is how many fim printed for this operation, the making and removal
-	// of its directories included.
+	// Runs is how often fim's programs ran in Ops operations, and Events how
+	// many events of Ops operations its reader delivered.
+	Runs   int64 `json:"runs"`
 	Events int64 `json:"events"`
-	// Lost is how many losses fim reported in this column, of all operations:
-	// an event that is lost is cheaper than one that arrives.
+	Ops    int64 `json:"ops"`
+	// Spread is how far apart the rounds lie, in Insns.
+	Spread int64 `json:"spread"`
+	// Total adds to Insns what everything else took meanwhile, fim's reader
+	// above all.
+	Total int64 `json:"total"`
+	// Lost is how many losses fim reported in this column, of all operations.
 	Lost int64 `json:"lost"`
 }
 
@@ -46,8 +46,8 @@ func (s *settings) read(dir, release string) ([]row, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, op := range s.operations {
-				r, err := readRow(dir, fs, column, op)
+			for _, o := range s.operations {
+				r, err := readRow(dir, fs, column, o)
 				if err != nil {
 					return nil, err
 				}
@@ -60,22 +60,17 @@ func (s *settings) read(dir, release string) ([]row, error) {
 }
 
 // readRow reads one operation's line of test/bench/ops, and its events.
-func readRow(dir, fs, column, op string) (row, error) {
-	name := filepath.Join(dir, strings.Join([]string{fs, column, op, "json"}, "."))
-	line, err := os.ReadFile(name)
+func readRow(dir, fs, column string, o operation) (r row, err error) {
+	name := fmt.Sprintf("%s.%s.%s.%d", fs, column, o.name, o.depth)
+	line, err := os.ReadFile(filepath.Join(dir, name+".json"))
 	if err != nil {
 		return row{}, err
 	}
-	var m struct {
-		row
-		Self int64
-	}
-	if err := json.Unmarshal(line, &m); err != nil {
+	if err := json.Unmarshal(line, &r); err != nil {
 		return row{}, fmt.Errorf("%s: %w", name, err)
 	}
-	m.Insns = m.Self
-	m.Events, err = readCount(dir, fs, column, op, "events")
-	return m.row, err
+	r.Events, err = readCount(dir, name, "events")
+	return r, err
 }
 
 func readCount(dir string, name ...string) (int64, error) {
@@ -86,21 +81,45 @@ func readCount(dir string, name ...string) (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
-// writeTable shows a line for each operation, and what each column adds to the
-// first one.
-func writeTable(w io.Writer, rows []row) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "fs\tdepth\toperation\tcolumn\tinstructions\tadded\tspread\tevents\tlost\t")
-	first := map[string]row{}
-	for _, r := range rows {
-		key := r.FS + " " + r.Op
-		added := ""
-		if f, ok := first[key]; ok {
-			added = fmt.Sprintf("%+d", r.Insns-f.Insns)
-		} else {
-			first[key] = r
-		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t\n", r.FS, r.Depth, r.Op, r.Column, r.Insns, added, r.Spread, r.Events, r.Lost)
+// silent are the operations that raise no event: reading, and what only
+// happens once however often it is repeated.
+var silent = map[string]bool{"read4k": true, "pwrite1": true}
+
+// flaws says what makes a row no measurement of its column.
+func (r *row) flaws() error {
+	var errs []error
+	flaw := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s, %s at depth %d, %s: "+format, append([]any{r.FS, r.Op, r.Depth, r.Column}, args...)...))
 	}
-	return t.Flush()
+	if r.Lost > 0 {
+		flaw("%d losses: a lost event is cheaper than one that arrives; a longer --pause lets the reader catch up", r.Lost)
+	}
+	if watched := strings.HasSuffix(r.Column, "watched") && !strings.HasSuffix(r.Column, "unwatched"); watched {
+		if r.Events < r.Ops && !silent[r.Op] {
+			flaw("%d events of %d operations: something is not watched", r.Events, r.Ops)
+		}
+	} else if r.Events > 0 {
+		flaw("%d events, where nothing is watched", r.Events)
+	}
+	return errors.Join(errs...)
+}
+
+// writeJSON writes an array, a row on each line.
+func writeJSON(file string, rows []row) error {
+	var b bytes.Buffer
+	separator := "[\n"
+	for _, r := range rows {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		b.WriteString(separator)
+		b.Write(line)
+		separator = ",\n"
+	}
+	b.WriteString("\n]\n")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command ops measures what file operations cost the process that does them.
-// It repeats each one in a loop, at the bottom of a chain of directories, and
-// prints a line of JSON with the time of one.
+// Command ops measures what a file operation costs the process that does it.
+// It repeats it in a loop, at the bottom of a chain of directories, and prints
+// a line of JSON with the time of one.
 //
-// In a guest that counts instructions as nanoseconds those times are
-// instructions, repeatable to a few percent on a machine however busy; see
-// test/bench/kernel. On a host they are what they say.
+// In a guest that counts instructions as nanoseconds that time is instructions,
+// repeatable to a few percent on a machine however busy; see test/bench/kernel.
+// On a host it is what it says.
 package main
 
 import (
@@ -18,126 +18,121 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// row is one line of output: one operation measured.
+// row is the output: one operation measured.
 type row struct {
 	Depth int    `json:"depth"`
 	Op    string `json:"op"`
-	// Self is what one operation takes of the calling thread's processor time,
-	// in nanoseconds: kernel and hooks included, readers of events and
-	// interrupts not. The median of the runs.
-	Self int64 `json:"self"`
-	// Total is what the clock on the wall says for the same runs. On one
+	// Insns is what one operation takes of the calling thread's processor time,
+	// in nanoseconds: kernel and hooks included, readers of events not. The
+	// median of the rounds.
+	Insns int64 `json:"insns"`
+	// Total is what the clock on the wall says for the same rounds. On one
 	// processor that includes everything else that ran meanwhile.
 	Total int64 `json:"total"`
-	// Spread is the difference between the dearest and the cheapest run, in Self.
+	// Spread is the difference between the dearest and the cheapest round, in
+	// Insns.
 	Spread int64 `json:"spread"`
-	Runs   int   `json:"runs"`
-	Loops  int   `json:"loops"` // operations in a run
+	Ops    int   `json:"ops"` // operations done, those to warm up included
+	// Runs is how often BPF programs ran during as many operations again, which
+	// are not measured, because counting costs instructions. All programs of the
+	// machine count, so there should be no others.
+	Runs uint64 `json:"runs"`
 }
 
+// passes say how often an operation is repeated.
+type passes struct {
+	rounds, loops int           // rounds of so many loops are measured, after one to warm up
+	pause         time.Duration // after each round: readers of events catch up
+	count         bool          // count the programs' runs as well
+}
+
+func (p passes) ops() int { return (p.rounds + 1) * p.loops }
+
 func main() {
-	dir := flag.String("dir", "", "directory in which to work; it is left as it was")
-	depth := flag.Int("depth", 10, "directories between dir and the files")
-	only := flag.String("op", "", "measure this operation alone")
-	runs := flag.Int("runs", 9, "measured runs of an operation, after one to warm up")
-	loops := flag.Int("loops", 1000, "operations in a run")
+	var at place
+	var p passes
+	flag.StringVar(&at.dir, "dir", "", "directory in which to work; it is left as it was")
+	flag.StringVar(&at.aside, "aside", "", "directory beside it, in the same filesystem, for open_after_rename")
+	flag.IntVar(&at.depth, "depth", 10, "directories between dir and the files")
+	op := flag.String("op", "", "the operation")
+	flag.IntVar(&p.rounds, "rounds", 9, "measured rounds, after one to warm up")
+	flag.IntVar(&p.loops, "loops", 1000, "operations in a round")
+	flag.DurationVar(&p.pause, "pause", 0, "let readers of events catch up for so long after each round")
+	flag.BoolVar(&p.count, "count", false, "count the runs of BPF programs in a second pass (needs root)")
 	flag.Parse()
-	if err := measureAll(*dir, *depth, *only, *runs, *loops); err != nil {
-		fmt.Fprintln(os.Stderr, "ops:", err)
+	if err := run(at, *op, p); err != nil {
+		fmt.Fprintf(os.Stderr, "ops: %s in %s: %v\n", *op, at.dir, err)
 		os.Exit(1)
 	}
 }
 
-func measureAll(dir string, depth int, only string, runs, loops int) error {
+func run(at place, name string, p passes) error {
 	// One thread, and no collector that works beside it: only the operation
 	// may differ between two measurements.
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
-	out := json.NewEncoder(os.Stdout)
-	for _, o := range operations {
-		if only != "" && o.name != only {
-			continue
-		}
-		r, err := o.measureIn(dir, depth, runs, loops)
-		if err != nil {
-			return fmt.Errorf("%s in %s: %w", o.name, dir, err)
-		}
-		if err := out.Encode(r); err != nil {
-			return err
-		}
+	i := slices.IndexFunc(operations, func(o operation) bool { return o.name == name })
+	if i < 0 {
+		return fmt.Errorf("no such operation; there are %s", names())
 	}
-	return nil
+	r, err := operations[i].run(at, p)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
-// measureIn makes a scene in dir, of the operation's name, and measures there.
-func (o operation) measureIn(dir string, depth, runs, loops int) (row, error) {
-	s, err := newScene(dir, o.name, depth)
-	if err != nil {
-		return row{}, err
+// run measures, then counts. Each has a scene of its own, whose name tells the
+// events of the one from those of the other.
+func (o operation) run(at place, p passes) (r row, err error) {
+	err = within(at, o.name, func(s *scene) error {
+		r, err = o.measure(s, p)
+		return err
+	})
+	if err != nil || !p.count {
+		return r, err
 	}
-	defer s.remove()
-	r, err := o.measure(s, runs, loops)
-	r.Depth = depth
+	err = within(at, "counted", func(s *scene) error {
+		r.Runs, err = o.count(s, p)
+		return err
+	})
 	return r, err
 }
 
-// measure runs the loop runs+1 times and drops the first: what is first after
-// boot fills caches and reads high.
-func (o operation) measure(s *scene, runs, loops int) (row, error) {
-	step := o.prepare(s)
+func within(at place, name string, do func(*scene) error) error {
+	s, err := newScene(at, name)
+	if err != nil {
+		return err
+	}
+	defer s.remove()
+	return do(s)
+}
+
+// measure drops the first round: what is first after boot fills caches and
+// reads high.
+func (o operation) measure(s *scene, p passes) (row, error) {
+	loop, err := o.loop(s)
+	if err != nil {
+		return row{}, err
+	}
 	var self, total []int64
-	for run := range runs + 1 {
-		t, err := timed(step, loops)
+	for round := range p.rounds + 1 {
+		t, err := loop(p.loops)
 		if err != nil {
 			return row{}, err
 		}
-		if run > 0 {
-			self = append(self, t.self.Nanoseconds()/int64(loops))
-			total = append(total, t.total.Nanoseconds()/int64(loops))
+		time.Sleep(p.pause)
+		if round > 0 {
+			self = append(self, t.self.Nanoseconds()/int64(p.loops))
+			total = append(total, t.total.Nanoseconds()/int64(p.loops))
 		}
 	}
 	slices.Sort(self)
 	slices.Sort(total)
 	return row{
-		Op: o.name, Self: self[runs/2], Total: total[runs/2], Spread: self[runs-1] - self[0],
-		Runs: runs, Loops: loops,
+		Depth: s.depth, Op: o.name, Ops: p.ops(),
+		Insns: self[p.rounds/2], Total: total[p.rounds/2], Spread: self[p.rounds-1] - self[0],
 	}, nil
-}
-
-// spent is the time that a loop took, by two clocks.
-type spent struct{ self, total time.Duration }
-
-func timed(step func() unix.Errno, loops int) (spent, error) {
-	before, err := now()
-	if err != nil {
-		return spent{}, err
-	}
-	for range loops {
-		if errno := step(); errno != 0 {
-			return spent{}, errno
-		}
-	}
-	after, err := now()
-	return spent{after.self - before.self, after.total - before.total}, err
-}
-
-func now() (spent, error) {
-	self, err := clock(unix.CLOCK_THREAD_CPUTIME_ID)
-	if err != nil {
-		return spent{}, err
-	}
-	total, err := clock(unix.CLOCK_MONOTONIC)
-	return spent{self, total}, err
-}
-
-func clock(id int32) (time.Duration, error) {
-	var t unix.Timespec
-	if err := unix.ClockGettime(id, &t); err != nil {
-		return 0, fmt.Errorf("read clock %d: %w", id, err)
-	}
-	return time.Duration(t.Nano()), nil
 }
