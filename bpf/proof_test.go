@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"flag"
+	"os"
 	"testing"
 
 	"github.com/falco-fim/fim/event"
@@ -27,4 +28,13 @@ func openAs(t *testing.T, flavour string, ringKiB int, ops []event.Op, patterns 
 	t.Helper()
 	t.Setenv("FIM_FLAVOUR", flavour)
 	return openSized(t, ringKiB, ops, patterns...)
+}
+
+// skipWhereRefused skips a test that has much to prepare before it does, on
+// kernels that are not under test and refuse programs.
+func skipWhereRefused(t *testing.T) {
+	t.Helper()
+	if os.Getenv("FIM_MUST_ATTACH") == "" {
+		openBackend(t, []event.Op{event.OpCreate}, t.TempDir())
+	}
 }

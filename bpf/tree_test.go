@@ -166,6 +166,7 @@ func (d *diary) places(start string, one deed) []string {
 // that was true at its moment, by the threads' own log: where no move overlaps
 // a creation there is one answer, else any place of those moves is one.
 func TestAMovingTreeIsWhereItIsSaid(t *testing.T) {
+	skipWhereRefused(t)
 	directories, files := scale(10_000, 100_000), scale(500, 5_000)
 	seed := uint64(time.Now().UnixNano())
 	root := t.TempDir()
