@@ -169,16 +169,19 @@ func TestManyPathsAreListedInFew(t *testing.T) {
 
 func TestMissingCapabilitiesAreNamedWithWhatTheyAreFor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "status")
-	for caps, want := range map[string]string{
-		"CapEff:\t000001ffffffffff\n": "all that are needed",
-		"CapEff:\t0000000000000004\n": "missing CAP_SYS_ADMIN (filesystem marks), CAP_SYS_PTRACE (who did it)",
-		"Name:\tx\n":                  "unknown: ",
+	for _, row := range []struct{ caps, backend, want string }{
+		{"CapEff:\t000001ffffffffff\n", "ebpf", "ebpf: all that are needed"},
+		{"CapEff:\t000000c401080004\n", "ebpf", "ebpf: all that are needed"},
+		{"CapEff:\t0000000401280004\n", "ebpf", "ebpf: all that are needed"},
+		{"CapEff:\t0000000400080004\n", "ebpf", "ebpf: missing CAP_BPF (maps and programs), CAP_PERFMON (programs that read kernel memory), CAP_SYS_RESOURCE"},
+		{"CapEff:\t0000000000000004\n", "fanotify", "fanotify: missing CAP_SYS_ADMIN (filesystem marks), CAP_SYS_PTRACE (who did it)"},
+		{"Name:\tx\n", "ebpf", "ebpf: unknown: "},
 	} {
-		if err := os.WriteFile(file, []byte(caps), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(row.caps), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := capabilities(file); !strings.HasPrefix(got, want) {
-			t.Errorf("%q: %s, want %s", caps, got, want)
+		if got := capabilities(file, row.backend); !strings.HasPrefix(got, row.want) {
+			t.Errorf("%q: %s, want %s", row.caps, got, row.want)
 		}
 	}
 }

@@ -23,7 +23,8 @@ func hostFacts() []fact {
 		{"BTF", present("/sys/kernel/btf/vmlinux")},
 		{"security modules", firstLine("/sys/kernel/security/lsm")},
 		{"fanotify", strings.Join(fanotifyFeatures(), ", ")},
-		{"capabilities", capabilities("/proc/self/status")},
+		{"capabilities", capabilities("/proc/self/status", "ebpf")},
+		{"", capabilities("/proc/self/status", "fanotify")},
 	}
 }
 
@@ -73,33 +74,47 @@ func fanotifyFeatures() []string {
 	return features
 }
 
-// wanted are the capabilities that the backends use, and for what.
-var wanted = []struct {
+// wanted are the capabilities that each backend uses, and for what.
+var wanted = map[string][]struct {
 	bit       uint
 	name, why string
 }{
-	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "filesystem marks"},
-	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "file handles"},
-	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who did it"},
+	"ebpf": {
+		{unix.CAP_BPF, "CAP_BPF", "maps and programs"},
+		{unix.CAP_PERFMON, "CAP_PERFMON", "programs that read kernel memory"},
+		{unix.CAP_SYSLOG, "CAP_SYSLOG", "addresses of the kernel"},
+		{unix.CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", "the memory limit of kernels before 5.11"},
+		{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "mounts below closed directories"},
+		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who did it"},
+	},
+	"fanotify": {
+		{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "filesystem marks"},
+		{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "file handles"},
+		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who did it"},
+	},
 }
 
-// capabilities names what is missing of the wanted ones in a file like
+// capabilities names what is missing for a backend in a file like
 // /proc/self/status, see proc(5).
-func capabilities(status string) string {
+func capabilities(status, backend string) string {
 	effective, err := effectiveCaps(status)
 	if err != nil {
-		return "unknown: " + err.Error()
+		return backend + ": unknown: " + err.Error()
 	}
 	var missing []string
-	for _, c := range wanted {
+	// CAP_SYS_ADMIN includes the two that were split off it (capabilities(7)).
+	if effective>>unix.CAP_SYS_ADMIN&1 == 1 {
+		effective |= 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON
+	}
+	for _, c := range wanted[backend] {
 		if effective>>c.bit&1 == 0 {
 			missing = append(missing, c.name+" ("+c.why+")")
 		}
 	}
 	if missing == nil {
-		return "all that are needed"
+		return backend + ": all that are needed"
 	}
-	return "missing " + strings.Join(missing, ", ")
+	return backend + ": missing " + strings.Join(missing, ", ")
 }
 
 func effectiveCaps(status string) (uint64, error) {
