@@ -59,7 +59,7 @@ bench: ## run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./event ./watch ./mount ./extract
 
 bench-kernel: setup $(BUILD)/fim ## count instructions in a VM, on KERNEL (default 6.12)
-	go run ./test/bench/kernel --kernel $(or $(KERNEL),6.12) --fim $(BUILD)/fim > $(BUILD)/bench-kernel.json
+	go run ./test/bench/kernel --kernel $(or $(KERNEL),6.12) --fim $(BUILD)/fim --out $(BUILD)/bench-kernel.json $(BENCHFLAGS)
 
 fuzz: ## fuzz every decoder, FUZZTIME each (default 30s)
 	test/fuzz.sh $(or $(FUZZTIME),30s)

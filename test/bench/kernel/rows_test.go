@@ -61,6 +61,7 @@ func TestRowsThatMeasuredSomethingElseAreFlawed(t *testing.T) {
 		{"nothing was watched, and nothing came", row{Op: "open_read", Column: "unwatched", Ops: 6}, ""},
 		{"repeated writes are one event", row{Op: "pwrite1", Column: "watched", Ops: 6, Events: 1}, ""},
 		{"reads are none", row{Op: "read4k", Column: "fanotify_watched", Ops: 6}, ""},
+		{"no write was seen", row{Op: "pwrite1", Column: "watched", Ops: 6}, "0 events of 6"},
 		{"events were lost", row{Op: "rename", Column: "watched", Ops: 6, Events: 6, Lost: 1}, "1 losses"},
 		{"the column was deaf", row{Op: "open_read", Column: "watched", Ops: 6}, "0 events of 6"},
 		{"the column heard what it should not", row{Op: "open_read", Column: "unwatched", Ops: 6, Events: 6}, "nothing is watched"},

@@ -24,9 +24,14 @@ func (o operation) count(s *scene, p passes) (uint64, error) {
 		return 0, fmt.Errorf("have the kernel count the runs of BPF programs: %w; run as root", err)
 	}
 	defer stats.Close()
+	programs, err := loaded()
+	if err != nil {
+		return 0, err
+	}
+	defer programs.close()
 	var sum uint64
 	for range p.rounds + 1 {
-		runs, err := counted(func() error { _, err := loop(p.loops); return err })
+		runs, err := programs.during(func() error { _, err := loop(p.loops); return err })
 		if err != nil {
 			return 0, err
 		}
@@ -36,50 +41,60 @@ func (o operation) count(s *scene, p passes) (uint64, error) {
 	return sum, nil
 }
 
-// counted is how often programs ran while do did.
-func counted(do func() error) (uint64, error) {
-	before, err := programRuns()
+// programs are BPF programs, held open: to open and close one is itself
+// something that programs see.
+type programs []*ebpf.Program
+
+// loaded returns all that the kernel has.
+func loaded() (all programs, err error) {
+	for id := ebpf.ProgramID(0); ; {
+		if id, err = ebpf.ProgramGetNextID(id); errors.Is(err, os.ErrNotExist) {
+			return all, nil
+		}
+		if err != nil {
+			return all, errors.Join(fmt.Errorf("list BPF programs: %w", err), all.close())
+		}
+		program, err := ebpf.NewProgramFromID(id)
+		if errors.Is(err, os.ErrNotExist) { // unloaded meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open BPF program %d: %w", id, err), all.close())
+		}
+		all = append(all, program)
+	}
+}
+
+func (all programs) close() error {
+	var errs []error
+	for _, p := range all {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// during is how often they ran while do did.
+func (all programs) during(do func() error) (uint64, error) {
+	before, err := all.runs()
 	if err != nil {
 		return 0, err
 	}
 	if err := do(); err != nil {
 		return 0, err
 	}
-	after, err := programRuns()
+	after, err := all.runs()
 	return after - before, err
 }
 
-// programRuns sums the run counts of all programs that are loaded.
-func programRuns() (sum uint64, err error) {
-	for id := ebpf.ProgramID(0); ; {
-		if id, err = ebpf.ProgramGetNextID(id); errors.Is(err, os.ErrNotExist) {
-			return sum, nil
-		}
+func (all programs) runs() (sum uint64, err error) {
+	for _, p := range all {
+		stats, err := p.Stats()
 		if err != nil {
-			return 0, fmt.Errorf("list BPF programs: %w", err)
+			return 0, fmt.Errorf("read the statistics of BPF program %v: %w", p, err)
 		}
-		runs, err := runsOf(id)
-		if err != nil {
-			return 0, err
-		}
-		sum += runs
+		sum += stats.RunCount
 	}
-}
-
-func runsOf(id ebpf.ProgramID) (uint64, error) {
-	program, err := ebpf.NewProgramFromID(id)
-	if errors.Is(err, os.ErrNotExist) { // unloaded meanwhile
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("look at BPF program %d: %w", id, err)
-	}
-	defer program.Close()
-	stats, err := program.Stats()
-	if err != nil {
-		return 0, fmt.Errorf("read the statistics of BPF program %d: %w", id, err)
-	}
-	return stats.RunCount, nil
+	return sum, nil
 }
 
 // names lists the operations.

@@ -69,9 +69,8 @@ func main() {
 }
 
 func run(at place, name string, p passes) error {
-	// One thread, and no collector that works beside it: only the operation
-	// may differ between two measurements.
-	runtime.LockOSThread()
+	// No collector works beside it: only the operation may differ between two
+	// measurements.
 	debug.SetGCPercent(-1)
 	i := slices.IndexFunc(operations, func(o operation) bool { return o.name == name })
 	if i < 0 {
@@ -87,6 +86,9 @@ func run(at place, name string, p passes) error {
 // run measures, then counts. Each has a scene of its own, whose name tells the
 // events of the one from those of the other.
 func (o operation) run(at place, p passes) (r row, err error) {
+	// The clock is one thread's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	err = within(at, o.name, func(s *scene) error {
 		r, err = o.measure(s, p)
 		return err

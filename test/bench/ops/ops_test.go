@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -63,6 +64,8 @@ func TestWhatComesBeforeAStepIsNotMeasured(t *testing.T) {
 		return 0
 	}
 	nothing := func() unix.Errno { return 0 }
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	clocks, err := cheapest(nothing)
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +81,8 @@ func TestWhatComesBeforeAStepIsNotMeasured(t *testing.T) {
 }
 
 func TestAnOperationThatFailsIsNoMeasurement(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	s, err := newScene(testPlace(t, 1), "x")
 	if err != nil {
 		t.Fatal(err)
