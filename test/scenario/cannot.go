@@ -39,6 +39,25 @@ func parseCannot(text string) ([]Cannot, error) {
 	return rows, nil
 }
 
+// onFilesystem are the limits that hold on one kind of filesystem, whatever the
+// script: backend and filesystem to WHAT.
+var onFilesystem = map[[2]string]string{
+	{"ebpf", "btrfs"}: "dev",
+}
+
+// DeclareFor adds what the backend cannot know on a filesystem.
+func (l Limits) DeclareFor(rows []Cannot, backend, fs string) error {
+	what, ok := onFilesystem[[2]string{backend, fs}]
+	if !ok {
+		return nil
+	}
+	if err := l.Declare(rows, backend, what); err != nil {
+		return err
+	}
+	l[what] = true // every event asserts it
+	return nil
+}
+
 // Limits are what a script declared that the backend it runs on cannot know.
 // The value tells whether an expectation depended on it.
 type Limits map[string]bool

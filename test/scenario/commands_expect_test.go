@@ -60,9 +60,10 @@ func (r *run) expect(_ *testscript.TestScript, words []string) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range r.limits.Apply(parsed) {
-		r.want = append(r.want, r.sharpen(e))
+	for i := range parsed {
+		parsed[i] = r.sharpen(parsed[i])
 	}
+	r.want = append(r.want, r.limits.Apply(parsed)...)
 	return nil
 }
 
@@ -97,7 +98,7 @@ func (r *run) settle(_ *testscript.TestScript, words []string) error {
 		return errors.Join(err, r.watcher.last())
 	}
 	for _, event := range got {
-		if wrong := Sound(event, r.began, time.Now()); wrong != "" {
+		if wrong := Sound(event, r.limits, r.began, time.Now()); wrong != "" {
 			return fmt.Errorf("%s: %s", event, wrong)
 		}
 	}

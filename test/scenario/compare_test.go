@@ -165,7 +165,7 @@ func TestAnEventThatIsWrongInItselfIsNoticed(t *testing.T) {
 		strings.Replace(good, "101000000000", "1", 1):   "ts says",
 		strings.Replace(good, "101000000000", `"x"`, 1): "ts: ",
 	} {
-		got := Sound(gotEvents(t, line)[0], began, began.Add(2*time.Second))
+		got := Sound(gotEvents(t, line)[0], nil, began, began.Add(2*time.Second))
 		if wrong == "" && got != "" || !strings.Contains(got, wrong) {
 			t.Errorf("%s: got %q, want %q", line, got, wrong)
 		}

@@ -5,8 +5,10 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -78,6 +80,9 @@ func (s setting) setup(env *testscript.Env) error {
 	r := &run{setting: s, dir: dir, root: filepath.Join(dir, "w"),
 		limits: Limits{}, names: map[string]remembered{}, jobs: map[string]*exec.Cmd{}}
 	env.Defer(func() { r.tearDown(env.T()) })
+	if err := r.limits.DeclareFor(s.table, s.backend, s.fs.name); err != nil {
+		return err
+	}
 	if err := s.fs.mount(r.root, dir+".img"); err != nil {
 		return err
 	}
@@ -111,7 +116,7 @@ func (r *run) tearDown(t testscript.T) {
 	}
 }
 
-// condition knows [backend] and [filesystem].
+// condition knows [backend], [filesystem] and [kernel:SERIES].
 func (s setting) condition(name string) (bool, error) {
 	for _, f := range filesystems {
 		if f.name == name {
@@ -120,6 +125,10 @@ func (s setting) condition(name string) (bool, error) {
 	}
 	if name == "fanotify" || name == "ebpf" {
 		return s.backend == name, nil
+	}
+	if series, ok := strings.CutPrefix(name, "kernel:"); ok {
+		release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+		return strings.HasPrefix(string(release), series+"."), err
 	}
 	return false, fmt.Errorf("no backend or filesystem %q", name)
 }

@@ -14,11 +14,15 @@ const slack = time.Second
 
 // Sound returns what is wrong with an event in itself, whatever the script
 // expects, or "": every event of a change has its pattern, its file and a time
-// within the watch.
-func Sound(r Record, began, now time.Time) string {
+// within the watch, but not what limits says that it cannot have.
+func Sound(r Record, limits Limits, began, now time.Time) string {
 	for _, key := range []string{"v", "op", "ts", "watch", "inode", "dev", "res"} {
-		if _, ok := r.Text(key); !ok {
+		_, limited := limits[key]
+		switch _, ok := r.Text(key); {
+		case !ok && !limited:
 			return key + " is absent"
+		case ok && limited:
+			return key + " is there, which this backend cannot know"
 		}
 	}
 	text, _ := r.Text("ts")
