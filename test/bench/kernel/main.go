@@ -167,7 +167,7 @@ func (s *settings) run(ctx context.Context) error {
 func (s *settings) report(rows []row) error {
 	errs := []error{writeJSON(s.out, rows), writeTable(os.Stderr, rows)}
 	for i := range rows {
-		errs = append(errs, rows[i].flaws())
+		errs = append(errs, rows[i].flaws(s.count))
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -94,8 +95,9 @@ func least(op string, n int64) int64 {
 	}
 }
 
-// flaws says what makes a row no measurement of its column.
-func (r *row) flaws() error {
+// flaws says what makes a row no measurement of its column; counted is whether
+// the runs of programs were.
+func (r *row) flaws(counted bool) error {
 	var errs []error
 	flaw := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s, %s at depth %d, %s: "+format, append([]any{r.FS, r.Op, r.Depth, r.Column}, args...)...))
@@ -103,12 +105,13 @@ func (r *row) flaws() error {
 	if r.Lost > 0 {
 		flaw("%d losses: a lost event is cheaper than one that arrives; a longer --pause lets the reader catch up", r.Lost)
 	}
-	if watched := strings.HasSuffix(r.Column, "watched") && !strings.HasSuffix(r.Column, "unwatched"); watched {
-		if r.Events < least(r.Op, r.Ops) {
-			flaw("%d events of %d operations: something is not watched", r.Events, r.Ops)
-		}
-	} else if r.Events > 0 {
+	if watched := r.Column == "watched" || r.Column == "fanotify_watched"; watched && r.Events < least(r.Op, r.Ops) {
+		flaw("%d events of %d operations: something is not watched", r.Events, r.Ops)
+	} else if !watched && r.Events > 0 {
 		flaw("%d events, where nothing is watched", r.Events)
+	}
+	if programs := slices.Contains(defaultColumns[1:], r.Column); counted && r.Op != "read4k" && programs == (r.Runs == 0) {
+		flaw("programs ran %d times in %d operations", r.Runs, r.Ops)
 	}
 	return errors.Join(errs...)
 }

@@ -57,16 +57,18 @@ func TestRowsThatMeasuredSomethingElseAreFlawed(t *testing.T) {
 		row  row
 		want string
 	}{
-		{"every event arrived", row{Op: "open_read", Column: "watched", Ops: 6, Events: 6}, ""},
-		{"nothing was watched, and nothing came", row{Op: "open_read", Column: "unwatched", Ops: 6}, ""},
-		{"repeated writes are one event", row{Op: "pwrite1", Column: "watched", Ops: 6, Events: 1}, ""},
+		{"every event arrived", row{Op: "open_read", Column: "watched", Ops: 6, Runs: 12, Events: 6}, ""},
+		{"nothing was watched, and nothing came", row{Op: "open_read", Column: "unwatched", Ops: 6, Runs: 12}, ""},
+		{"repeated writes are one event", row{Op: "pwrite1", Column: "watched", Ops: 6, Runs: 12, Events: 1}, ""},
 		{"reads are none", row{Op: "read4k", Column: "fanotify_watched", Ops: 6}, ""},
-		{"no write was seen", row{Op: "pwrite1", Column: "watched", Ops: 6}, "0 events of 6"},
-		{"events were lost", row{Op: "rename", Column: "watched", Ops: 6, Events: 6, Lost: 1}, "1 losses"},
-		{"the column was deaf", row{Op: "open_read", Column: "watched", Ops: 6}, "0 events of 6"},
-		{"the column heard what it should not", row{Op: "open_read", Column: "unwatched", Ops: 6, Events: 6}, "nothing is watched"},
+		{"no write was seen", row{Op: "pwrite1", Column: "watched", Ops: 6, Runs: 12}, "0 events of 6"},
+		{"nothing was attached", row{Op: "rename", Column: "empty", Ops: 6}, "ran 0 times"},
+		{"something was", row{Op: "rename", Column: "none", Ops: 6, Runs: 12}, "ran 12 times"},
+		{"events were lost", row{Op: "rename", Column: "watched", Ops: 6, Runs: 12, Events: 6, Lost: 1}, "1 losses"},
+		{"the column was deaf", row{Op: "open_read", Column: "watched", Ops: 6, Runs: 12}, "0 events of 6"},
+		{"the column heard what it should not", row{Op: "open_read", Column: "unwatched", Ops: 6, Runs: 12, Events: 6}, "nothing is watched"},
 	} {
-		err := c.row.flaws()
+		err := c.row.flaws(true)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.why, err, c.want)
 		}
