@@ -82,16 +82,17 @@ func readCount(dir string, name ...string) (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
-// least is how many events n operations raise when all are watched: a read
-// none, and writes through one descriptor, however many, one.
-func least(op string, n int64) int64 {
-	switch op {
-	case "read4k":
+// least is how many events a row must have whose operations are watched: reads
+// none, and writes through one descriptor, however many, one. The fanotify
+// queue merges events that are alike while they wait (fanotify(7)).
+func (r *row) least() int64 {
+	switch {
+	case r.Op == "read4k":
 		return 0
-	case "pwrite1":
+	case r.Op == "pwrite1", r.Column == "fanotify_watched":
 		return 1
 	default:
-		return n
+		return r.Ops
 	}
 }
 
@@ -105,7 +106,7 @@ func (r *row) flaws(counted bool) error {
 	if r.Lost > 0 {
 		flaw("%d losses: a lost event is cheaper than one that arrives; a longer --pause lets the reader catch up", r.Lost)
 	}
-	if watched := r.Column == "watched" || r.Column == "fanotify_watched"; watched && r.Events < least(r.Op, r.Ops) {
+	if watched := r.Column == "watched" || r.Column == "fanotify_watched"; watched && r.Events < r.least() {
 		flaw("%d events of %d operations: something is not watched", r.Events, r.Ops)
 	} else if !watched && r.Events > 0 {
 		flaw("%d events, where nothing is watched", r.Events)

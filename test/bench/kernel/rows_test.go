@@ -61,6 +61,8 @@ func TestRowsThatMeasuredSomethingElseAreFlawed(t *testing.T) {
 		{"nothing was watched, and nothing came", row{Op: "open_read", Column: "unwatched", Ops: 6, Runs: 12}, ""},
 		{"repeated writes are one event", row{Op: "pwrite1", Column: "watched", Ops: 6, Runs: 12, Events: 1}, ""},
 		{"reads are none", row{Op: "read4k", Column: "fanotify_watched", Ops: 6}, ""},
+		{"fanotify merged what waited", row{Op: "open_read", Column: "fanotify_watched", Ops: 6, Events: 2}, ""},
+		{"fanotify was deaf", row{Op: "open_read", Column: "fanotify_watched", Ops: 6}, "0 events of 6"},
 		{"no write was seen", row{Op: "pwrite1", Column: "watched", Ops: 6, Runs: 12}, "0 events of 6"},
 		{"nothing was attached", row{Op: "rename", Column: "empty", Ops: 6}, "ran 0 times"},
 		{"something was", row{Op: "rename", Column: "none", Ops: 6, Runs: 12}, "ran 12 times"},
