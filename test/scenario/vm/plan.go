@@ -27,16 +27,16 @@ const every = `.*`
 // the functions that a program attaches to, their parameters (renaming, making,
 // linking), who calls the file_modified family, and mounts.
 var chosen = strings.Join([]string{
-	`attributes-(mode|owner|times|xattr)`, `create-(empty|tmpfile|write-close)`, `identity-two-filesystems`,
+	`attributes-(mode|owner|times|xattr)`, `create-(empty|tmpfile.*|write-close)`, `identity-two-filesystems`,
 	`late-moves`, `link-(inside|out)`, `mkdir-(reused|three-deep)`, `mknod-kinds`, `mount-bind-(later|view)`,
 	`mount-(other-filesystem|over)`, `names-every-operation\.(plain|invalid-utf8)`, `open-flags`, `outside-is-silent`,
 	`refused-for-nobody`, `rename-(exchange|inside|over)`, `rmdir-child`, `symlink-create`, `tree-moved-in`, `unlink-open-file`,
-	`who-alive`, `write-(between-files.*|fallocate|mmap|overwrite|splice|truncate)`, `write-path-text\.writev`,
+	`who-alive`, `write-(between-files.*|fallocate|mmap|open-truncate|overwrite|splice|truncate)`, `write-path-text\.writev`,
 }, "|")
 
 // disk is what a filesystem on a disk may do in its own way: give inodes and
 // their numbers, call the hooks of writes, keep attributes.
-const disk = `create-(tmpfile|write-close)|identity-inode-reused|rename-(exchange|over)|write-.*`
+const disk = `create-(tmpfile.*|write-close)|identity-inode-reused|rename-(exchange|over)|write-.*`
 
 // landing is what every change runs. The kernel of the current Debian stable
 // shows everything, the others what differs.
