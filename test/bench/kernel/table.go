@@ -20,7 +20,7 @@ var targets = []target{
 	{"unwatched", "open_read", 10, 700},
 	{"unwatched", "open_write", 10, 700},
 	{"unwatched", "pwrite1", 10, 500},
-	{"unwatched", "read4k", 10, 0},
+	{"unwatched", "read4k", 10, 10}, // none: this is noise
 	{"unwatched", "rename", 10, 1500},
 	{"unwatched", "mkdir_rmdir", 10, 1500},
 	{"unwatched", "create_unlink", 10, 1500},
@@ -28,16 +28,13 @@ var targets = []target{
 	{"watched", "open_write", 10, 7000},
 }
 
-// slack is the noise of a difference that should be none.
-const slack = 30
-
 // verdict compares what a row adds with its target; empty when it has none.
 func (r *row) verdict(added int64) string {
 	for _, t := range targets {
 		if r.FS != "tmpfs" || t.column != r.Column || t.op != r.Op || t.depth != r.Depth {
 			continue
 		}
-		if added <= t.most+slack {
+		if added <= t.most {
 			return fmt.Sprintf("%d: holds", t.most)
 		}
 		return fmt.Sprintf("%d: over by %d", t.most, added-t.most)
