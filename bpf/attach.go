@@ -27,19 +27,31 @@ func attach(o *objects, all []*planned) (attachments, error) {
 		if p.Why != "" {
 			continue
 		}
-		for _, name := range p.programs(p.flavour) {
-			l, err := attachOne(p, name, o.program(name))
-			if err != nil {
-				p.Why = err.Error()
-				if len(p.needed) > 0 {
-					return nil, errors.Join(fmt.Errorf("%w: %s needs kernel function %s: attach %s: %w", ErrRefused, opNames(p.needed), p.function, name, err), links.close())
-				}
-				break
-			}
-			links = append(links, l)
+		more, err := p.attach(o)
+		links = append(links, more...)
+		if err != nil {
+			return nil, errors.Join(err, links.close())
 		}
-		p.Attached = p.Why == ""
 	}
+	return links, nil
+}
+
+// attach hangs the programs of one hook.
+func (p *planned) attach(o *objects) (links attachments, err error) {
+	for _, name := range p.programs(p.flavour) {
+		l, err := attachOne(p, name, o.program(name))
+		if err == nil {
+			links = append(links, l)
+			continue
+		}
+		p.Why = err.Error()
+		if len(p.needed) > 0 {
+			err = fmt.Errorf("%w: %s needs kernel function %s: attach %s: %w", ErrRefused, opNames(p.needed), p.function, name, err)
+			return links, err
+		}
+		return links, nil
+	}
+	p.Attached = true
 	return links, nil
 }
 

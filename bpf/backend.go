@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
-	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/watch"
@@ -68,7 +68,7 @@ type Backend struct {
 // Open loads and attaches the programs. Where the kernel refuses, the error
 // names the program, the errno and what to do.
 func Open(o Options) (*Backend, error) {
-	kernel, err := kernelTypes()
+	types, kernel, err := kernelTypes()
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func Open(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
 	b := &Backend{o: o, hooks: all}
-	if err := b.start(); err != nil {
+	if err := b.start(types); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
 	return b, nil
@@ -89,7 +89,7 @@ func Open(o Options) (*Backend, error) {
 
 // start brings the kernel side up, in the order in which nothing is missed:
 // tables, programs, seeds. Only then are events true.
-func (b *Backend) start() error {
+func (b *Backend) start(types *btf.Cache) error {
 	dfa, err := b.o.Set.DFA(watch.FirstNumber)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (b *Backend) start() error {
 		b.o.RingKiB = DefaultRingKiB
 	}
 	s := sizesFor(dfa, b.o.RingKiB)
-	if b.objects, err = load(b.hooks, s, b.o.Ops); err != nil {
+	if b.objects, err = load(types, b.hooks, s, b.o.Ops); err != nil {
 		return err
 	}
 	if err := ship(b.objects, dfa, dfa.First()); err != nil {
@@ -118,12 +118,8 @@ func (b *Backend) start() error {
 	if b.links, err = attach(b.objects, b.hooks); err != nil {
 		return err
 	}
-	pins, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return fmt.Errorf("open inotify to pin the roots of mounts: %w; EMFILE means that fs.inotify.max_user_instances is too low", err)
-	}
 	b.seeder = &seeder{
-		objects: b.objects, pins: pins, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
+		objects: b.objects, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
 		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
 	}
 	return b.seeder.refresh(b.o.Mounts)
@@ -187,9 +183,6 @@ func (b *Backend) release() error {
 	errs = append(errs, b.links.close())
 	if b.reader != nil {
 		errs = append(errs, b.reader.Close())
-	}
-	if b.seeder != nil {
-		errs = append(errs, b.seeder.close())
 	}
 	if b.objects != nil {
 		b.objects.close()

@@ -18,7 +18,7 @@ func TestVerifierCost(t *testing.T) {
 	if os.Getenv("FIM_MUST_ATTACH") == "" {
 		t.Skip("SKIPPED: shows what the verifier of a kernel under test spends")
 	}
-	kernel, err := kernelTypes()
+	types, kernel, err := kernelTypes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestVerifierCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}})
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: types, Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ const maxJoins = 65536
 var always = []string{"arm", "process_exit"}
 
 // load loads the programs that were planned, and no other.
-func load(all []*planned, s sizes, ops []event.Op) (*objects, error) {
+func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raise RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF maps to: %w; run as root or with CAP_SYS_RESOURCE", err)
 	}
@@ -68,16 +68,23 @@ func load(all []*planned, s sizes, ops []event.Op) (*objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded object: %w", err)
 	}
+	lock, err := renameLock()
+	if err != nil {
+		return nil, err
+	}
 	for _, spec := range []*ebpf.CollectionSpec{first, second} {
+		if err := spec.Variables["rename_lock"].Set(lock); err != nil {
+			return nil, fmt.Errorf("set the address of rename_lock: %w", err)
+		}
 		if err := prepare(spec, all, s, ops); err != nil {
 			return nil, err
 		}
 	}
 	o := &objects{}
-	if o.trampolines, err = ebpf.NewCollection(first); err != nil {
+	shared := ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}, Cache: types}
+	if o.trampolines, err = ebpf.NewCollectionWithOptions(first, shared); err != nil {
 		return nil, refusal(err)
 	}
-	shared := ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}}
 	for name, m := range o.trampolines.Maps {
 		if !strings.HasPrefix(name, ".") { // .rodata is each object's own
 			shared.MapReplacements[name] = m
@@ -140,8 +147,6 @@ var ErrRefused = errors.New("the kernel refuses")
 func refusal(err error) error {
 	hint := "see the kernel's log"
 	switch {
-	case strings.Contains(err.Error(), "missing symbol"): // the library has no error of its own for it
-		hint = "the kernel needs CONFIG_KALLSYMS_ALL, and /proc/kallsyms must show addresses; backend fanotify works without it"
 	case errors.Is(err, syscall.EPERM):
 		hint = "run as root or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE, and check that kernel lockdown or a seccomp filter does not forbid BPF; backend fanotify works without it"
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, syscall.EINVAL):
@@ -152,13 +157,14 @@ func refusal(err error) error {
 	return fmt.Errorf("%w: load BPF programs: %w: %s", ErrRefused, err, hint)
 }
 
-// kernelTypes reads the kernel's BTF.
-func kernelTypes() (*btf.Spec, error) {
-	kernel, err := btf.LoadKernelSpec()
+// kernelTypes reads the kernel's BTF, once for all that needs it: it is big.
+func kernelTypes() (*btf.Cache, *btf.Spec, error) {
+	cache := btf.NewCache()
+	kernel, err := cache.Kernel()
 	if err != nil {
-		return nil, fmt.Errorf("%w: read the kernel's types (/sys/kernel/btf/vmlinux): %w: the kernel needs CONFIG_DEBUG_INFO_BTF", ErrRefused, err)
+		return nil, nil, fmt.Errorf("%w: read the kernel's types (/sys/kernel/btf/vmlinux): %w: the kernel needs CONFIG_DEBUG_INFO_BTF", ErrRefused, err)
 	}
-	return kernel, nil
+	return cache, kernel, nil
 }
 
 // sizesFor returns the sizes for an automaton and a ring of so many KiB.

@@ -18,6 +18,7 @@ import (
 const (
 	probesMapControls                      = "controls"
 	probesMapCounts                        = "counts"
+	probesMapDeads                         = "deads"
 	probesMapDirties                       = "dirties"
 	probesMapEdges                         = "edges"
 	probesMapFrames                        = "frames"
@@ -27,6 +28,7 @@ const (
 	probesMapRing                          = "ring"
 	probesMapScratches                     = "scratches"
 	probesMapSeeds                         = "seeds"
+	probesMapSoiled                        = "soiled"
 	probesMapStashes                       = "stashes"
 	probesMapStates                        = "states"
 	probesMapSupers                        = "supers"
@@ -78,6 +80,7 @@ const (
 	probesProgKretprobeVfsSymlink          = "kretprobe_vfs_symlink"
 	probesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
 	probesVarNotifyChangeAt                = "notify_change_at"
+	probesVarRenameLock                    = "rename_lock"
 	probesVarSecurityFileOpenAt            = "security_file_open_at"
 	probesVarUnusedFlag                    = "unused_flag"
 	probesVarUnusedHook                    = "unused_hook"
@@ -189,6 +192,7 @@ type probesProgramSpecs struct {
 type probesMapSpecs struct {
 	Controls  *ebpf.MapSpec `ebpf:"controls"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
+	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
 	Edges     *ebpf.MapSpec `ebpf:"edges"`
 	Frames    *ebpf.MapSpec `ebpf:"frames"`
@@ -198,6 +202,7 @@ type probesMapSpecs struct {
 	Ring      *ebpf.MapSpec `ebpf:"ring"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
+	Soiled    *ebpf.MapSpec `ebpf:"soiled"`
 	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
 	States    *ebpf.MapSpec `ebpf:"states"`
 	Supers    *ebpf.MapSpec `ebpf:"supers"`
@@ -212,6 +217,7 @@ type probesMapSpecs struct {
 type probesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
 	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
@@ -252,6 +258,7 @@ func (o *probesObjects) Close() error {
 type probesMaps struct {
 	Controls  *ebpf.Map `ebpf:"controls"`
 	Counts    *ebpf.Map `ebpf:"counts"`
+	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
 	Edges     *ebpf.Map `ebpf:"edges"`
 	Frames    *ebpf.Map `ebpf:"frames"`
@@ -261,6 +268,7 @@ type probesMaps struct {
 	Ring      *ebpf.Map `ebpf:"ring"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Seeds     *ebpf.Map `ebpf:"seeds"`
+	Soiled    *ebpf.Map `ebpf:"soiled"`
 	Stashes   *ebpf.Map `ebpf:"stashes"`
 	States    *ebpf.Map `ebpf:"states"`
 	Supers    *ebpf.Map `ebpf:"supers"`
@@ -273,6 +281,7 @@ func (m *probesMaps) Close() error {
 	return _ProbesClose(
 		m.Controls,
 		m.Counts,
+		m.Deads,
 		m.Dirties,
 		m.Edges,
 		m.Frames,
@@ -282,6 +291,7 @@ func (m *probesMaps) Close() error {
 		m.Ring,
 		m.Scratches,
 		m.Seeds,
+		m.Soiled,
 		m.Stashes,
 		m.States,
 		m.Supers,
@@ -297,6 +307,7 @@ func (m *probesMaps) Close() error {
 type probesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
 	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`

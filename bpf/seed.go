@@ -26,12 +26,11 @@ type Mount struct {
 }
 
 // seed is a directory that a host mount shows where something is watched. The
-// kernel knows it by the address of its inode. An inotify watch keeps that
-// inode in memory; an open file would too, but also keep the mount busy, so
-// that nobody could umount it.
+// kernel knows it by the address of its inode, which the mount itself keeps in
+// memory. Anything more to pin it would harm: an open file keeps the mount busy,
+// an inotify watch makes every operation of its filesystem dearer.
 type seed struct {
 	inode uint64
-	watch int
 	state uint32
 	bind  bool // not the filesystem's root
 }
@@ -41,7 +40,6 @@ type seeder struct {
 	objects *objects
 	dfa     *watch.DFA
 	root    string // where the host's root is mounted
-	pins    int    // inotify, never read: what happens is not its business
 	seeds   map[uint64]*seed
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
@@ -100,16 +98,12 @@ func (s *seeder) take(m Mount, state uint32) (*seed, error) {
 		return nil, fmt.Errorf("make the mount %s known to the kernel: %w", path, err)
 	}
 	defer unix.Close(fd)
-	pin, err := unix.InotifyAddWatch(s.pins, fmt.Sprintf("/proc/thread-self/fd/%d", fd), unix.IN_DELETE_SELF|unix.IN_ONLYDIR)
-	if err != nil {
-		return nil, fmt.Errorf("pin the mount %s with inotify: %w; ENOSPC means that fs.inotify.max_user_watches is too low", path, err)
-	}
 	d := s.seeds[inode]
 	if d == nil {
 		d = &seed{inode: inode}
 		s.seeds[inode] = d
 	}
-	d.watch, d.bind = pin, m.Root != "/"
+	d.bind = m.Root != "/"
 	return d, nil
 }
 
@@ -168,7 +162,6 @@ func (s *seeder) apply(wanted map[uint64]uint32) (changed bool, err error) {
 	for inode, d := range s.seeds {
 		state, ok := wanted[inode]
 		if !ok {
-			_, _ = unix.InotifyRmWatch(s.pins, uint32(d.watch)) // gone already after an umount
 			err = errors.Join(err, s.objects.table("seeds").Delete(inode))
 			delete(s.seeds, inode)
 			changed = true
@@ -228,5 +221,3 @@ func (s *seeder) ship(wanted map[uint64]uint32) error {
 // bump voids all tags. A program does it, so that it is one atomic step among
 // those of renames.
 func (s *seeder) bump() error { return run(s.objects, armBump, 0) }
-
-func (s *seeder) close() error { return unix.Close(s.pins) }

@@ -34,6 +34,8 @@ type trampolinesControl struct {
 	SeedState uint32
 	Seeded    uint32
 	SeedInode uint64
+	Moving    uint32
+	Unused    uint32
 }
 
 type trampolinesCounters struct {
@@ -46,6 +48,13 @@ type trampolinesCounters struct {
 	LostRing    uint64
 	LostMap     uint64
 	LostScratch uint64
+}
+
+type trampolinesDead struct {
+	_      structs.HostLayout
+	Inode  uint64
+	Parent uint64
+	Mark   uint64
 }
 
 type trampolinesDirty struct {
@@ -202,10 +211,12 @@ type trampolinesScratch struct {
 }
 
 type trampolinesSeed struct {
-	_     structs.HostLayout
-	State uint32
-	Dev   uint32
-	Ino   uint64
+	_          structs.HostLayout
+	State      uint32
+	Dev        uint32
+	Ino        uint64
+	Generation uint32
+	Unused     uint32
 }
 
 type trampolinesStash struct {
@@ -265,6 +276,7 @@ type trampolinesWritten struct {
 const (
 	trampolinesMapControls                      = "controls"
 	trampolinesMapCounts                        = "counts"
+	trampolinesMapDeads                         = "deads"
 	trampolinesMapDirties                       = "dirties"
 	trampolinesMapEdges                         = "edges"
 	trampolinesMapFrames                        = "frames"
@@ -274,6 +286,7 @@ const (
 	trampolinesMapRing                          = "ring"
 	trampolinesMapScratches                     = "scratches"
 	trampolinesMapSeeds                         = "seeds"
+	trampolinesMapSoiled                        = "soiled"
 	trampolinesMapStashes                       = "stashes"
 	trampolinesMapStates                        = "states"
 	trampolinesMapSupers                        = "supers"
@@ -325,6 +338,7 @@ const (
 	trampolinesProgProcessExit                  = "process_exit"
 	trampolinesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
 	trampolinesVarNotifyChangeAt                = "notify_change_at"
+	trampolinesVarRenameLock                    = "rename_lock"
 	trampolinesVarSecurityFileOpenAt            = "security_file_open_at"
 	trampolinesVarUnusedFlag                    = "unused_flag"
 	trampolinesVarUnusedHook                    = "unused_hook"
@@ -436,6 +450,7 @@ type trampolinesProgramSpecs struct {
 type trampolinesMapSpecs struct {
 	Controls  *ebpf.MapSpec `ebpf:"controls"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
+	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
 	Edges     *ebpf.MapSpec `ebpf:"edges"`
 	Frames    *ebpf.MapSpec `ebpf:"frames"`
@@ -445,6 +460,7 @@ type trampolinesMapSpecs struct {
 	Ring      *ebpf.MapSpec `ebpf:"ring"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
+	Soiled    *ebpf.MapSpec `ebpf:"soiled"`
 	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
 	States    *ebpf.MapSpec `ebpf:"states"`
 	Supers    *ebpf.MapSpec `ebpf:"supers"`
@@ -459,6 +475,7 @@ type trampolinesMapSpecs struct {
 type trampolinesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
 	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
@@ -499,6 +516,7 @@ func (o *trampolinesObjects) Close() error {
 type trampolinesMaps struct {
 	Controls  *ebpf.Map `ebpf:"controls"`
 	Counts    *ebpf.Map `ebpf:"counts"`
+	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
 	Edges     *ebpf.Map `ebpf:"edges"`
 	Frames    *ebpf.Map `ebpf:"frames"`
@@ -508,6 +526,7 @@ type trampolinesMaps struct {
 	Ring      *ebpf.Map `ebpf:"ring"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Seeds     *ebpf.Map `ebpf:"seeds"`
+	Soiled    *ebpf.Map `ebpf:"soiled"`
 	Stashes   *ebpf.Map `ebpf:"stashes"`
 	States    *ebpf.Map `ebpf:"states"`
 	Supers    *ebpf.Map `ebpf:"supers"`
@@ -520,6 +539,7 @@ func (m *trampolinesMaps) Close() error {
 	return _TrampolinesClose(
 		m.Controls,
 		m.Counts,
+		m.Deads,
 		m.Dirties,
 		m.Edges,
 		m.Frames,
@@ -529,6 +549,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Ring,
 		m.Scratches,
 		m.Seeds,
+		m.Soiled,
 		m.Stashes,
 		m.States,
 		m.Supers,
@@ -544,6 +565,7 @@ func (m *trampolinesMaps) Close() error {
 type trampolinesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
 	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`

@@ -35,10 +35,14 @@
 #define UNKNOWN (~0u)        // could not be told
 #define UNATTACHED (~0u - 1) // no chain of names, on a filesystem with watched directories
 
-#define CHUNK 8 // steps per call of a function that the verifier checks once
-#define CHUNKS (MAX_DEPTH / CHUNK)
+// The verifier follows every turn of a loop, in each program anew, and loading
+// takes as long as that. So the body of a loop is a global function, which it
+// checks once, and MAX_DEPTH turns are two loops of ROUNDS and TURNS, one inside
+// a function that the other calls.
+#define TURNS 32
+#define ROUNDS (MAX_DEPTH / TURNS)
 #define TRIES 5
-#define MAX_SPINS 1024
+#define SPINS 32 // times SPINS
 
 enum end {
 	END_NONE,     // still walking
@@ -49,10 +53,38 @@ enum end {
 	END_CUT,
 };
 
-static __always_inline bool tag_holds(struct tag *tag, u64 parent, u32 hash, u64 ino, u32 generation)
+// looked is what `tags` and `deads` say of a directory.
+#define UNASKED (~0u - 2) // nothing that holds
+
+static __always_inline u32 looked(u64 address, struct tag *now)
 {
-	return tag->parent == parent && tag->hash == hash && tag->ino == ino &&
-	       tag->generation == generation;
+	struct dead *dead = dead_at(now);
+	struct tag *tag;
+
+	if (dead && *(volatile u64 *)&dead->mark == mark(now) && dead->inode == address && dead->parent == now->parent)
+		return DEAD;
+	tag = bpf_map_lookup_elem(&tags, &address);
+	if (tag && tag->epoch == now->epoch && tag->parent == now->parent && tag->hash == now->hash &&
+	    tag->ino == now->ino && tag->generation == now->generation)
+		return tag->state;
+	return UNASKED;
+}
+
+// remember writes a tag, or the mark of a dead directory.
+static __always_inline void remember(u64 address, struct tag *tag)
+{
+	struct dead *dead;
+
+	if (tag->state != DEAD) {
+		bpf_map_update_elem(&tags, &address, tag, BPF_ANY);
+		return;
+	}
+	dead = dead_at(tag);
+	if (!dead)
+		return;
+	dead->inode = address;
+	dead->parent = tag->parent;
+	*(volatile u64 *)&dead->mark = mark(tag);
 }
 
 // delta is the state that name leads to from state.
@@ -90,7 +122,8 @@ static __always_inline struct seed *seed_of(u64 address)
 	struct seed *seed = bpf_map_lookup_elem(&seeds, &address);
 	struct inode *inode = (void *)address;
 
-	if (!seed || seed->ino != BPF_CORE_READ(inode, i_ino) || seed->dev != BPF_CORE_READ(inode, i_sb, s_dev))
+	if (!seed || seed->ino != BPF_CORE_READ(inode, i_ino) || seed->dev != BPF_CORE_READ(inode, i_sb, s_dev) ||
+	    seed->generation != BPF_CORE_READ(inode, i_generation))
 		return NULL;
 	return seed;
 }
@@ -104,17 +137,19 @@ static __always_inline u32 joined(u32 state, u64 dentry)
 	return seed ? join(state, seed->state) : state;
 }
 
+__noinline u32 spin_for_seq(u32 seq)
+{
+	for (int i = 0; i < SPINS && seq & 1; i++)
+		seq = rename_seq();
+	return seq;
+}
+
 // settled_seq is the sequence once no rename is under way, or an odd one after
 // waiting as long as a rename may take whose virtual CPU was descheduled.
-__noinline u32 settled_seq(u32 spins)
+__noinline u32 settled_seq(u32 seq)
 {
-	u32 seq = 1;
-
-	for (u32 i = 0; i < MAX_SPINS && i < spins; i++) {
-		seq = rename_seq();
-		if (!(seq & 1))
-			break;
-	}
+	for (int i = 0; i < SPINS && seq & 1; i++)
+		seq = spin_for_seq(seq);
 	return seq;
 }
 
@@ -175,18 +210,19 @@ static __always_inline void step_up(struct walk *w)
 	struct dentry *d = (void *)w->at;
 	struct dentry *parent = BPF_CORE_READ(d, d_parent);
 	struct inode *inode = BPF_CORE_READ(d, d_inode);
-	u64 key = (u64)inode;
-	struct tag *tag;
+	struct tag now = {.parent = (u64)parent, .epoch = w->epoch};
+	u32 state;
 
 	if (!inode)
 		return end_walk(w, END_UNKNOWN, UNKNOWN);
-	tag = bpf_map_lookup_elem(&tags, &key);
-	if (tag && tag->epoch == w->epoch &&
-	    tag_holds(tag, (u64)parent, BPF_CORE_READ(d, d_name.hash), BPF_CORE_READ(inode, i_ino),
-		      BPF_CORE_READ(inode, i_generation)))
-		return end_walk(w, END_COMPLETE, tag->state);
+	now.hash = BPF_CORE_READ(d, d_name.hash);
+	now.ino = BPF_CORE_READ(inode, i_ino);
+	now.generation = BPF_CORE_READ(inode, i_generation);
+	state = looked((u64)inode, &now);
+	if (state != UNASKED)
+		return end_walk(w, END_COMPLETE, state);
 	if (parent == d)
-		return at_root(w, d, key);
+		return at_root(w, d, (u64)inode);
 	if (w->at == w->mnt_root)
 		w->mnt_at = w->steps;
 	if (w->steps >= MAX_DEPTH)
@@ -196,44 +232,54 @@ static __always_inline void step_up(struct walk *w)
 	w->at = (u64)parent;
 }
 
-// climb takes up to CHUNK steps up and says whether there are more. Global, so
-// that the verifier checks it once and not once per call.
-__noinline int climb(u32 slot)
+__noinline int climb_one(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 
 	if (!s)
 		return 0;
-	for (int i = 0; i < CHUNK; i++) {
-		step_up(&s->walk);
-		if (s->walk.end)
+	step_up(&s->walk);
+	return !s->walk.end;
+}
+
+// climb takes up to TURNS steps up and says whether there are more.
+__noinline int climb(u32 slot)
+{
+	for (int i = 0; i < TURNS; i++)
+		if (!climb_one(slot))
 			return 0;
-	}
 	return 1;
 }
 
-// descend walks up to CHUNK names down from a known state.
-__noinline int descend(u32 slot)
+// descend_one walks one name down from a known state.
+__noinline int descend_one(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 	struct control *c = settings();
+	u32 n, state;
 	u64 at;
 
 	if (!s || !c)
 		return 0;
-	for (int i = 0; i < CHUNK; i++) {
-		u32 n = s->walk.steps, state = s->walk.state;
+	n = s->walk.steps;
+	state = s->walk.state;
+	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !c->binds))
+		return 0;
+	n--;
+	at = s->walk.step[n & (MAX_DEPTH - 1)];
+	state = state == DEAD ? DEAD : delta(state, at);
+	if (c->binds && state < UNATTACHED)
+		state = joined(state, at);
+	s->walk.state = state;
+	s->walk.steps = n;
+	return 1;
+}
 
-		if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !c->binds))
+__noinline int descend(u32 slot)
+{
+	for (int i = 0; i < TURNS; i++)
+		if (!descend_one(slot))
 			return 0;
-		n--;
-		at = s->walk.step[n & (MAX_DEPTH - 1)];
-		state = state == DEAD ? DEAD : delta(state, at);
-		if (c->binds && state < UNATTACHED)
-			state = joined(state, at);
-		s->walk.state = state;
-		s->walk.steps = n;
-	}
 	return 1;
 }
 
@@ -253,14 +299,14 @@ static __always_inline void start_walk(struct walk *w, u32 epoch)
 
 static __always_inline void walk_tree(u32 slot, struct walk *w)
 {
-	for (int i = 0; i < CHUNKS; i++)
+	for (int i = 0; i < ROUNDS; i++)
 		if (!climb(slot))
 			break;
 	if (w->end == END_NONE)
 		end_walk(w, END_UNKNOWN, UNKNOWN); // deeper than MAX_DEPTH
 	if (w->end != END_COMPLETE)
 		return;
-	for (int i = 0; i < CHUNKS; i++)
+	for (int i = 0; i < ROUNDS; i++)
 		if (!descend(slot))
 			break;
 }
@@ -274,18 +320,16 @@ __noinline int try_resolve(u32 slot)
 	struct tag tag = {};
 	struct dentry *d;
 	struct inode *inode;
-	u64 key;
 	u32 seq;
 
 	if (!s || !c)
 		return 0;
 	tag.epoch = *(volatile u32 *)&c->epoch;
-	seq = settled_seq(MAX_SPINS);
+	seq = settled_seq(1);
 	start_walk(&s->walk, tag.epoch);
 	walk_tree(slot, &s->walk);
 	d = (void *)s->walk.dir;
 	inode = BPF_CORE_READ(d, d_inode);
-	key = (u64)inode;
 	tag.parent = (u64)BPF_CORE_READ(d, d_parent);
 	tag.hash = BPF_CORE_READ(d, d_name.hash);
 	tag.ino = BPF_CORE_READ(inode, i_ino);
@@ -294,7 +338,7 @@ __noinline int try_resolve(u32 slot)
 	if ((seq & 1) || rename_seq() != seq)
 		return 0;
 	if (s->walk.end == END_COMPLETE && tag.state < UNATTACHED && *(volatile u32 *)&c->epoch == tag.epoch)
-		bpf_map_update_elem(&tags, &key, &tag, BPF_ANY);
+		remember((u64)inode, &tag);
 	return 1;
 }
 
@@ -338,21 +382,30 @@ static __noinline u32 ask(struct dentry *dir, struct vfsmount *mnt)
 	return state;
 }
 
-// state_of is the state of directory dir: the tag if it holds, else a climb.
-static __always_inline u32 state_of(struct counters *counted, struct dentry *dir, struct vfsmount *mnt)
+// known_state is the state of directory dir as far as it is known.
+static __always_inline u32 known_state(struct dentry *dir)
 {
 	struct inode *inode = fetch(dir, d_inode);
 	struct control *c = settings();
-	u64 key = (u64)inode;
-	struct tag *tag;
+	struct tag now = {};
 
 	if (!inode || !c)
 		return DEAD;
-	tag = bpf_map_lookup_elem(&tags, &key);
-	if (tag && tag->epoch == *(volatile u32 *)&c->epoch &&
-	    tag_holds(tag, (u64)fetch(dir, d_parent), fetch(dir, d_name.hash), fetch(inode, i_ino),
-		      fetch(inode, i_generation)))
-		return tag->state;
+	now.parent = (u64)fetch(dir, d_parent);
+	now.ino = fetch(inode, i_ino);
+	now.hash = fetch(dir, d_name.hash);
+	now.generation = fetch(inode, i_generation);
+	now.epoch = *(volatile u32 *)&c->epoch;
+	return looked((u64)inode, &now);
+}
+
+// state_of is the state of directory dir: what is known, else a climb.
+static __always_inline u32 state_of(struct counters *counted, struct dentry *dir, struct vfsmount *mnt)
+{
+	u32 state = known_state(dir);
+
+	if (state != UNASKED)
+		return state;
 	count(counted->slow);
 	return ask(dir, mnt);
 }

@@ -40,9 +40,13 @@ static __always_inline void on_release(struct file *file)
 	struct dentry *dentry;
 	u64 key = (u64)file;
 	struct dirty *dirty;
-	u32 state;
+	u32 state, *many;
 
 	if (!(fetch(file, f_mode) & FMODE_WRITE))
+		return;
+	inode = fetch(file, f_inode);
+	many = inode ? soiled_at(fetch(inode, i_ino)) : NULL;
+	if (!many || !*(volatile u32 *)many)
 		return;
 	dirty = bpf_map_lookup_elem(&dirties, &key);
 	if (!dirty)
@@ -51,14 +55,14 @@ static __always_inline void on_release(struct file *file)
 	if (!counted)
 		return;
 	count(counted->seen);
-	inode = fetch(file, f_inode);
 	dentry = fetch(file, f_path.dentry);
 	if (inode && dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
 		state = judge(counted, dentry, fetch(file, f_path.mnt));
 		if (accepts(state))
 			emit_close(counted, state, dentry, inode, dirty);
 	}
-	bpf_map_delete_elem(&dirties, &key);
+	if (!bpf_map_delete_elem(&dirties, &key))
+		__sync_fetch_and_add(many, -1);
 }
 
 SECURITY_HOOK(file_release, on_release(file), struct file *file)

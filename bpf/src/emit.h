@@ -39,7 +39,7 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 		t->end = BPF_CORE_READ(d, d_sb, s_root) == d ? END_ROOT : END_UNATTACHED;
 		return;
 	}
-	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start > MAX_PATH - NAME_SPACE) {
+	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH) {
 		t->end = END_CUT;
 		return;
 	}
@@ -54,17 +54,21 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 	t->at = (u64)parent;
 }
 
-__noinline int write_names(u32 slot)
+__noinline int write_name(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 
 	if (!s)
 		return 0;
-	for (int i = 0; i < CHUNK; i++) {
-		step_names(s, &s->trail);
-		if (s->trail.end)
+	step_names(s, &s->trail);
+	return !s->trail.end;
+}
+
+__noinline int write_names(u32 slot)
+{
+	for (int i = 0; i < TURNS; i++)
+		if (!write_name(slot))
 			return 0;
-	}
 	return 1;
 }
 
@@ -91,7 +95,7 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 			t->end = END_UNATTACHED;
 		return;
 	}
-	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start > MAX_PATH - NAME_SPACE) {
+	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH) {
 		t->end = END_CUT;
 		return;
 	}
@@ -106,17 +110,21 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 	t->at = (u64)BPF_CORE_READ(d, d_parent);
 }
 
-__noinline int write_view(u32 slot)
+__noinline int write_view_name(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 
 	if (!s)
 		return 0;
-	for (int i = 0; i < CHUNK; i++) {
-		step_view(s, &s->trail);
-		if (s->trail.end)
+	step_view(s, &s->trail);
+	return !s->trail.end;
+}
+
+__noinline int write_view(u32 slot)
+{
+	for (int i = 0; i < TURNS; i++)
+		if (!write_view_name(slot))
 			return 0;
-	}
 	return 1;
 }
 
@@ -147,9 +155,9 @@ __noinline int try_names(u32 slot)
 
 	if (!s)
 		return 1;
-	seq = settled_seq(MAX_SPINS);
+	seq = settled_seq(1);
 	start_trail(&s->trail);
-	for (int i = 0; i < CHUNKS; i++)
+	for (int i = 0; i < ROUNDS; i++)
 		if (!write_names(slot))
 			break;
 	return !(seq & 1) && rename_seq() == seq;
@@ -186,7 +194,7 @@ __noinline int write_mountpoint(u32 slot)
 	s->trail.at = s->trail.mnt_root;
 	s->trail.count = 0;
 	s->trail.end = END_NONE;
-	for (int i = 0; i < CHUNKS; i++)
+	for (int i = 0; i < ROUNDS; i++)
 		if (!write_view(slot))
 			break;
 	s->record.flags |= s->trail.flags & FLAG_VIEW;

@@ -193,14 +193,15 @@ static __always_inline bool unnamed(struct dentry *dentry)
 }
 
 // The address of the seqlock that every rename of a dentry takes (fs/dcache.c);
-// its first member is the sequence count, odd while a rename is under way.
-extern void rename_lock __ksym;
+// its first member is the sequence count, odd while a rename is under way. Go
+// looks it up.
+const volatile u64 rename_lock = 0;
 
 static __always_inline u32 rename_seq(void)
 {
 	u32 seq = 1;
 
-	bpf_probe_read_kernel(&seq, sizeof(seq), &rename_lock);
+	bpf_probe_read_kernel(&seq, sizeof(seq), (void *)rename_lock);
 	return seq;
 }
 

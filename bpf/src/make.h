@@ -24,8 +24,7 @@ static __always_inline void made(u32 hook, u32 op, struct dentry *dentry)
 
 	if (!counted || !c)
 		return;
-	mnt = peek_mount(dentry);
-	state = judge(counted, dentry, (void *)mnt);
+	state = judge_change(counted, dentry);
 	if (!accepts(state))
 		return;
 	mnt = take_mount(dentry);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // Every map, with why it exists and its accessor. Both objects declare all of
-// them and Go makes them share one instance. Only `tags`, `frames` and `opens`
-// may forget an entry: each can be recomputed or costs one repeated event.
+// them and Go makes them share one instance. Only `tags`, `deads`, `frames` and
+// `writers` may forget an entry: each can be recomputed or costs one repeated
+// event.
 
 #ifndef FIM_MAPS_H
 #define FIM_MAPS_H
@@ -18,6 +19,8 @@ struct control {
 	u32 seed_state; // … in this state
 	u32 seeded;    // seeds taken so far, for Go to check
 	u64 seed_inode; // address of the last one, its key in seeds
+	u32 moving;    // entries of the map of that name
+	u32 unused;
 };
 
 struct {
@@ -56,9 +59,9 @@ struct {
 	__type(value, u32);
 } joins SEC(".maps");
 
-// Directories that host mounts show, by inode address. Go pins each inode while
-// its filesystem is mounted; the number and the device unmask an address that
-// was reused after an umount.
+// Directories that host mounts show, by inode address. The mount itself keeps
+// the inode in memory; number, device and generation unmask an address that was
+// reused between an umount and Go's hearing of it.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -92,6 +95,51 @@ struct {
 	__type(key, u64);
 	__type(value, struct tag);
 } tags SEC(".maps");
+
+// Directories known to be dead, which nearly all are, each in the one place that
+// its numbers give: reading it costs a third of a lookup in `tags`. Two that
+// share a place only push each other out. The three words are not written as
+// one; but `mark` alone holds the epoch and all that tells the directory, save
+// from a copy in a snapshot, so what is torn does not match.
+struct dead {
+	u64 inode;  // address
+	u64 parent; // address of the parent dentry
+	u64 mark;
+};
+
+#define DEAD_BITS 14
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << DEAD_BITS);
+	__type(key, u32);
+	__type(value, struct dead);
+} deads SEC(".maps");
+
+static __always_inline u64 spread(u64 value)
+{
+	return value * 0x9e3779b97f4a7c15ull; // 2^64 / golden ratio: the high bits depend on all
+}
+
+static __always_inline u64 mix(u64 sum, u64 value)
+{
+	sum = spread(sum ^ value);
+	return sum ^ sum >> 32;
+}
+
+static __always_inline u64 mark(struct tag *tag)
+{
+	u64 sum = mix(mix(tag->epoch + 1, tag->ino), (u64)tag->generation << 32 | tag->hash);
+
+	return sum ? sum : 1; // 0: empty
+}
+
+static __always_inline struct dead *dead_at(struct tag *tag)
+{
+	u32 place = spread(tag->ino ^ (u64)tag->hash << 32) >> (64 - DEAD_BITS);
+
+	return bpf_map_lookup_elem(&deads, &place);
+}
 
 // The mount of an operation between its security hook and its commit, by
 // thread. Only where the directory may be watched, so it stays nearly empty.
@@ -152,6 +200,24 @@ struct {
 	__type(key, u64);
 	__type(value, struct dirty);
 } dirties SEC(".maps");
+
+// How many of them have an inode number that spreads to this place: mostly none,
+// and then closing a file costs no lookup.
+#define DIRTY_BITS 12
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << DIRTY_BITS);
+	__type(key, u32);
+	__type(value, u32);
+} soiled SEC(".maps");
+
+static __always_inline u32 *soiled_at(u64 ino)
+{
+	u32 place = spread(ino) >> (64 - DIRTY_BITS);
+
+	return bpf_map_lookup_elem(&soiled, &place);
+}
 
 // When a process last had a modify reported through an open file. Forgetting
 // one repeats an event.

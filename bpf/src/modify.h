@@ -21,7 +21,16 @@
 #define REARM (5ull * 1000 * 1000 * 1000) // nanoseconds
 #define MAY_WRITE 2                       // include/linux/fs.h
 
-static __always_inline struct dirty *soil(struct counters *counted, u64 file, struct inode *inode, u64 mnt)
+static __always_inline void count_soiled(struct inode *inode)
+{
+	u32 *many = soiled_at(fetch(inode, i_ino));
+
+	if (many)
+		count(*many);
+}
+
+// soil notes that file is modified. Not inline: it needs stack.
+static __noinline struct dirty *soil(struct counters *counted, u64 file, struct inode *inode, u64 mnt)
 {
 	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &file);
 	struct dirty fresh = {};
@@ -32,9 +41,12 @@ static __always_inline struct dirty *soil(struct counters *counted, u64 file, st
 	fresh.serial = bpf_ktime_get_ns();
 	fresh.old_size = fetch(inode, i_size);
 	fresh.mnt = mnt;
-	if (bpf_map_update_elem(&dirties, &file, &fresh, BPF_ANY))
+	if (!bpf_map_update_elem(&dirties, &file, &fresh, dirty ? BPF_ANY : BPF_NOEXIST) && !dirty)
+		count_soiled(inode);
+	dirty = bpf_map_lookup_elem(&dirties, &file); // perhaps another thread's
+	if (!dirty)
 		count(counted->lost_map);
-	return bpf_map_lookup_elem(&dirties, &file);
+	return dirty;
 }
 
 // due says whether this process's writing through this file is to be reported

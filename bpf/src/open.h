@@ -30,6 +30,7 @@ static __always_inline void take_seed(struct control *c, struct file *file)
 	sb = fetch(inode, i_sb);
 	seed.dev = fetch(sb, s_dev);
 	seed.ino = fetch(inode, i_ino);
+	seed.generation = fetch(inode, i_generation);
 	if (!seed_of(key) && bpf_map_update_elem(&seeds, &key, &seed, BPF_ANY))
 		return;
 	bpf_map_update_elem(&supers, &seed.dev, &live, live ? BPF_ANY : BPF_NOEXIST);
@@ -40,44 +41,42 @@ static __always_inline void take_seed(struct control *c, struct file *file)
 	c->seeded++;
 }
 
-// opened_by_us says whether fim itself opens, and takes the seed if this is one.
-static __always_inline bool opened_by_us(struct file *file)
+// is_seed says whether this open is the one that Go announced.
+static __always_inline bool is_seed(struct control *c)
 {
-	struct control *c = settings();
-
-	if (!c || !own(c))
-		return false;
-	if (c->seed_tid && c->seed_tid == (u32)bpf_get_current_pid_tgid())
-		take_seed(c, file);
-	return true;
+	return c->seed_tid && own(c) && c->seed_tid == (u32)bpf_get_current_pid_tgid();
 }
 
 static __always_inline void on_open(u64 first, u64 second, u64 result, u32 pointer)
 {
 	struct counters *counted = counters(HOOK_OPEN);
+	struct control *c = settings();
 	struct file *file = (void *)first;
 	struct dentry *dentry;
-	u32 mode, state;
+	u32 op, state;
 
-	if (!counted)
+	if (!counted || !c)
 		return;
 	count(counted->seen);
 	if ((int)result) {
 		count(counted->failed);
 		return;
 	}
-	mode = fetch(file, f_mode);
-	if (opened_by_us(file)) {
-		count(counted->ignored);
+	if (is_seed(c)) {
+		take_seed(c, file);
 		return;
 	}
-	if (!is_wanted(mode & FMODE_CREATED ? OP_CREATE : OP_OPEN) || nameless(file))
+	op = fetch(file, f_mode) & FMODE_CREATED ? OP_CREATE : OP_OPEN;
+	if (!is_wanted(op) || nameless(file))
 		return;
 	dentry = fetch(file, f_path.dentry);
 	state = judge(counted, dentry, fetch(file, f_path.mnt));
-	if (accepts(state))
-		emit(counted, mode & FMODE_CREATED ? OP_CREATE : OP_OPEN, state, (u64)dentry,
-		     (u64)fetch(file, f_path.mnt), fetch(file, f_inode));
+	if (!accepts(state))
+		return;
+	if (own(c))
+		count(counted->ignored);
+	else
+		emit(counted, op, state, (u64)dentry, (u64)fetch(file, f_path.mnt), fetch(file, f_inode));
 }
 
 #ifndef PROBES

@@ -154,6 +154,8 @@ struct seed {
 	u32 state;
 	u32 dev;
 	u64 ino;
+	u32 generation;
+	u32 unused;
 };
 
 #endif

@@ -27,6 +27,8 @@ static __always_inline void move_begins(struct counters *counted, struct control
 		return;
 	if (bpf_map_update_elem(&moving, &tid, &one, BPF_ANY))
 		count(counted->lost_map);
+	else
+		count(c->moving);
 	bump(c);
 }
 
@@ -35,8 +37,9 @@ static __always_inline void move_ends(void)
 	u32 tid = bpf_get_current_pid_tgid();
 	struct control *c = settings();
 
-	if (!c || bpf_map_delete_elem(&moving, &tid))
+	if (!c || !*(volatile u32 *)&c->moving || bpf_map_delete_elem(&moving, &tid))
 		return;
+	__sync_fetch_and_add(&c->moving, -1);
 	bump(c);
 }
 
@@ -72,13 +75,16 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	if (!counted || !c)
 		return;
 	count(counted->seen);
-	mnt = peek_mount(from);
-	old = judge(counted, from, (void *)mnt);
-	new = judge(counted, to, (void *)mnt);
-	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
-		move_begins(counted, c, old, new);
+	old = dir_state(counted, from, from);
+	new = fetch(from, d_parent) == fetch(to, d_parent) ? old : dir_state(counted, to, from);
 	if (!exchange && is_directory(replaced))
 		bpf_map_delete_elem(&tags, &key);
+	if (old == DEAD && new == DEAD)
+		return;
+	old = name_state(old, from);
+	new = name_state(new, to);
+	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
+		move_begins(counted, c, old, new);
 	if (!accepts(old) && !accepts(new))
 		return;
 	mnt = take_mount(from);
@@ -103,7 +109,7 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, from, mnt) != DEAD || state_of(counted, to, mnt) != DEAD)
+	if (state_of(counted, from, mnt) != DEAD || (from != to && state_of(counted, to, mnt) != DEAD))
 		keep_mount(counted, mnt, from, old_dentry);
 }
 

@@ -51,13 +51,32 @@ static __always_inline u64 take_mount(struct dentry *dentry)
 	return mnt;
 }
 
-// peek_mount is take_mount for a state check that may end in nothing.
+// peek_mount is take_mount for a climb, which may end in nothing.
 static __always_inline u64 peek_mount(struct dentry *dentry)
 {
 	u32 tid = bpf_get_current_pid_tgid();
 	struct stash *stash = bpf_map_lookup_elem(&stashes, &tid);
 
 	return stash && stash->dentry == (u64)dentry ? stash->mnt : 0;
+}
+
+// dir_state is the state of the directory of dentry, which changes. Only a
+// climb needs the mount.
+static __always_inline u32 dir_state(struct counters *counted, struct dentry *dentry, struct dentry *stashed)
+{
+	struct dentry *dir = fetch(dentry, d_parent);
+	u32 state = known_state(dir);
+
+	if (state != UNASKED)
+		return state;
+	count(counted->slow);
+	return ask(dir, (void *)peek_mount(stashed));
+}
+
+// judge_change is judge for what phase one has seen.
+static __always_inline u32 judge_change(struct counters *counted, struct dentry *dentry)
+{
+	return name_state(dir_state(counted, dentry, dentry), dentry);
 }
 
 #endif

@@ -31,7 +31,7 @@ static __always_inline void on_symlink(u64 first, u64 second, u64 result, u32 po
 
 	if (!counted || !c || !committed(HOOK_SYMLINK, result, pointer))
 		return;
-	state = judge(counted, dentry, (void *)peek_mount(dentry));
+	state = judge_change(counted, dentry);
 	if (!accepts(state))
 		return;
 	mnt = take_mount(dentry);

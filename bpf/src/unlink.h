@@ -23,8 +23,7 @@ static __always_inline void on_delete(struct dentry *dentry)
 	if (!counted || !c || !inode)
 		return;
 	count(counted->seen);
-	mnt = peek_mount(dentry);
-	state = judge(counted, dentry, (void *)mnt);
+	state = judge_change(counted, dentry);
 	if ((fetch(inode, i_mode) & S_IFMT) == S_IFDIR) {
 		bpf_map_delete_elem(&tags, &key); // its address will be reused
 		op = OP_RMDIR;
