@@ -49,9 +49,9 @@ func change(prefix string) error {
 // get, and an actor makes as many, in bursts, on the last CPU, which it shares
 // with a SCHED_IDLE spammer. That one needs no privilege, and on a kernel that
 // preempts it sleeps inside a program most of the time. Arguments: watched
-// directory, rounds per thread, a file outside.
+// directory, rounds per thread, what the spammer spams, a file outside.
 func attack(args []string) error {
-	dir, file := args[0], args[2]
+	dir, what := args[0], spams[args[2]]
 	rounds, err := strconv.Atoi(args[1])
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func attack(args []string) error {
 	var spam, work sync.WaitGroup
 	var spamErr error
 	errs := make([]error, busyThreads+1)
-	spam.Go(func() { spamErr = spammer(cpu, file, &done) })
+	spam.Go(func() { spamErr = spammer(cpu, args[3], what, &done) })
 	for i := range errs {
 		work.Go(func() { errs[i] = labour(dir, i, rounds, cpu) })
 	}
@@ -100,10 +100,22 @@ func pin(cpu int) error {
 	return nil
 }
 
-// spammer opens its own file in a loop until done, scheduled only when nothing
-// else wants its CPU. It fails if it could not become that: a spammer with a
-// normal share of the CPU would prove nothing.
-func spammer(cpu int, file string, done *atomic.Bool) error {
+// spams are what a spammer does in a loop, given its own file.
+var spams = map[string]func(file string) error{
+	"opens": func(file string) error {
+		fd, err := unix.Open(file, unix.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	},
+	"maps": lookUp,
+}
+
+// spammer spams until done, scheduled only when nothing else wants its CPU. It
+// fails if it could not become that: a spammer with a normal share of the CPU
+// would prove nothing.
+func spammer(cpu int, file string, spam func(string) error, done *atomic.Bool) error {
 	runtime.LockOSThread()
 	if err := pin(cpu); err != nil {
 		return err
@@ -111,15 +123,13 @@ func spammer(cpu int, file string, done *atomic.Bool) error {
 	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0); err != nil {
 		return fmt.Errorf("sched_setattr to SCHED_IDLE: %w", err)
 	}
-	opened := 0
-	for ; !done.Load(); opened++ {
-		fd, err := unix.Open(file, unix.O_RDONLY, 0)
-		if err != nil {
+	times := 0
+	for ; !done.Load(); times++ {
+		if err := spam(file); err != nil {
 			return err
 		}
-		unix.Close(fd)
 	}
-	if opened == 0 {
+	if times == 0 {
 		return errors.New("the spammer never ran")
 	}
 	return nil
@@ -184,18 +194,18 @@ func (n *tally) missing(t *testing.T, rounds int) (missing int) {
 
 // underAttack opens a backend of one flavour, attacks it, and says what
 // arrived. The programs hang before the load starts.
-func underAttack(t *testing.T, flavour string, rounds int, before func(*Backend)) (*Backend, tally) {
+func underAttack(t *testing.T, flavour, spams string, rounds int, before func(*Backend)) (*Backend, tally) {
 	t.Helper()
 	root := t.TempDir()
-	dir, spam := makeDir(t, root, "watched"), filepath.Join(root, "spam")
-	if err := os.WriteFile(spam, nil, 0o644); err != nil {
+	dir, file := makeDir(t, root, "watched"), filepath.Join(root, "spam")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b := openAs(t, flavour, 64*1024, changes, dir)
 	if before != nil {
 		before(b)
 	}
-	cmd := actor("attack", dir, strconv.Itoa(rounds), spam)
+	cmd := actor("attack", dir, strconv.Itoa(rounds), spams, file)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +229,7 @@ func TestAnAttackOnTheGuardHidesNothing(t *testing.T) {
 	rounds := (total + len(changes)*(busyThreads+1) - 1) / (len(changes) * (busyThreads + 1))
 	for _, name := range soundFlavours(own) {
 		t.Run(name, func(t *testing.T) {
-			b, n := underAttack(t, name, rounds, nil)
+			b, n := underAttack(t, name, "opens", rounds, nil)
 			if missing := n.missing(t, rounds*(busyThreads+1)); missing != 0 || n.lost != 0 {
 				t.Errorf("%d changes missing or too many, %d told lost", missing, n.lost)
 			}

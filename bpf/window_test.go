@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf_test
+
+import (
+	"io"
+	"log"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/bpf"
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/source"
+)
+
+// window is a moment at which what Go knows of the mounts is older than what a
+// process already uses: the stream opens, an actor mounts, moves and works at
+// once, and only then the stream is read. No change may be missed, and no path
+// may be of another moment. Paths lie below the test's root.
+type window struct {
+	name    string
+	watched []string   // patterns; nil is "watched"
+	setUp   [][]string // before the stream opens
+	steps   [][]string // by the actor, at once
+	// want are the events. "?" before a path says that it may be absent: the
+	// mount that it was true for is gone. No other path may be in its place.
+	want []string
+	gap  string // what is known to go wrong instead
+}
+
+// What is known to go wrong. A row that comes out right says so in the log and
+// is to lose its mark.
+const (
+	unseen   = "what uses the new mount is missed until the mount table is read again"
+	reused   = "the event is placed by the mount that has the device number when it is read"
+	late     = "the event is placed by the mounts at the time of reading, and no pattern names those"
+	unproved = "expected to be missed until the mount table is read again; not yet run"
+)
+
+var windows = []window{
+	{"a bind mount of a known filesystem is used at once", nil,
+		[][]string{{"mkdir", "away"}, {"mkdir", "watched/b"}},
+		[][]string{{"hostbind", "away", "watched/b"}, {"mknod", "watched/b/f"}, {"mknod", "away/g"}},
+		[]string{"create watched/b/f", "create watched/b/g"}, unseen},
+	{"a bind mount of a directory whose state is cached is used at once", nil,
+		[][]string{{"mkdir", "away"}, {"mkdir", "away/x"}, {"mkdir", "away/x/y"}, {"mkdir", "watched/b"}},
+		[][]string{{"mknod", "away/x/y/hot"}, {"hostbind", "away/x", "watched/b"}, {"mknod", "watched/b/y/f"}},
+		[]string{"create watched/b/y/f"}, unseen},
+	{"a new filesystem is used at once", nil,
+		[][]string{{"mkdir", "watched/m"}},
+		[][]string{{"tmpfs", "watched/m"}, {"mknod", "watched/m/f"}},
+		[]string{"create watched/m/f"}, ""},
+	{"a new filesystem has the device number of one that is gone", nil,
+		[][]string{{"mkdir", "away"}, {"mkdir", "watched/m"}, {"tmpfs", "away"}},
+		[][]string{{"umount", "away"}, {"tmpfs", "watched/m"}, {"mknod", "watched/m/f"}},
+		[]string{"create watched/m/f"}, ""},
+	{"a new filesystem has the device number of one that was watched and is gone", nil,
+		[][]string{{"mkdir", "watched/m"}, {"mkdir", "watched/n"}, {"tmpfs", "watched/m"}},
+		[][]string{{"umount", "watched/m"}, {"tmpfs", "watched/n"}, {"mknod", "watched/n/f"}},
+		[]string{"create watched/n/f"}, unproved},
+	{"a directory above a mountpoint is moved in", nil,
+		[][]string{{"mkdir", "away"}, {"mkdir", "away/m"}, {"tmpfs", "away/m"}},
+		[][]string{{"mknod", "away/m/before"}, {"rename", "away", "watched/d"}, {"mknod", "watched/d/m/f"}},
+		[]string{"rename watched/d from away", "create watched/d/m/f"}, ""},
+	{"a directory above a mountpoint is moved out", nil,
+		[][]string{{"mkdir", "watched/d"}, {"mkdir", "watched/d/m"}, {"tmpfs", "watched/d/m"}},
+		[][]string{{"rename", "watched/d", "away"}, {"mknod", "away/m/f"}},
+		[]string{"rename away from watched/d"}, ""},
+	{"a directory above a mountpoint is moved inside", nil,
+		[][]string{{"mkdir", "watched/d"}, {"mkdir", "watched/d/m"}, {"tmpfs", "watched/d/m"}},
+		[][]string{{"mknod", "watched/d/m/f"}, {"rename", "watched/d", "watched/e"}, {"mknod", "watched/e/m/g"}},
+		[]string{"create ?watched/d/m/f", "rename watched/e from watched/d", "create watched/e/m/g"}, ""},
+	{"a directory above a mountpoint comes under another pattern", []string{"one/m/keys", "two/m/certs", "end"},
+		[][]string{{"mkdir", "one"}, {"mkdir", "one/m"}, {"tmpfs", "one/m"}},
+		[][]string{{"rename", "one", "two"}, {"mknod", "two/m/certs"}, {"mknod", "two/m/keys"}},
+		[]string{"rename two from one", "create two/m/certs"}, unproved},
+	{"a filesystem is gone when its event is read", nil,
+		[][]string{{"mkdir", "watched/m"}, {"tmpfs", "watched/m"}},
+		[][]string{{"mknod", "watched/m/f"}, {"umount", "watched/m"}},
+		[]string{"create ?watched/m/f"}, ""},
+	{"another filesystem has its device number when its event is read", nil,
+		[][]string{{"mkdir", "watched/m"}, {"mkdir", "watched/n"}, {"tmpfs", "watched/m"}},
+		[][]string{{"mknod", "watched/m/f"}, {"umount", "watched/m"}, {"tmpfs", "watched/n"}},
+		[]string{"create ?watched/m/f"}, reused},
+	{"a filesystem outside has its device number when its event is read", nil,
+		[][]string{{"mkdir", "watched/m"}, {"mkdir", "away"}, {"tmpfs", "watched/m"}},
+		[][]string{{"mknod", "watched/m/f"}, {"umount", "watched/m"}, {"tmpfs", "away"}},
+		[]string{"create ?watched/m/f"}, reused},
+	{"a filesystem is unmounted lazily and still used", nil,
+		[][]string{{"mkdir", "watched/m"}, {"tmpfs", "watched/m"}},
+		[][]string{{"chdir", "watched/m"}, {"mknod", "./f"}, {"detach", "watched/m"}},
+		[]string{"create ?watched/m/f"}, ""},
+	{"a bind mount is gone when its event is read", nil,
+		[][]string{{"mkdir", "away"}, {"mkdir", "watched/b"}, {"hostbind", "away", "watched/b"}},
+		[][]string{{"mknod", "watched/b/f"}, {"umount", "watched/b"}},
+		[]string{"create ?watched/b/f"}, late},
+	{"a mount is covered by another when its event is read", nil,
+		[][]string{{"mkdir", "watched/m"}, {"tmpfs", "watched/m"}},
+		[][]string{{"mknod", "watched/m/f"}, {"tmpfs", "watched/m"}, {"mknod", "watched/m/g"}},
+		[]string{"create ?watched/m/f", "create watched/m/g"}, ""},
+}
+
+func TestMountsLeaveNoWindow(t *testing.T) {
+	bpf.SkipWhereRefused(t)
+	for _, w := range windows {
+		t.Run(w.name, w.run)
+	}
+}
+
+// run opens the stream, lets the actor work, and reads what came of it.
+func (w *window) run(t *testing.T) {
+	root := t.TempDir()
+	for _, s := range append([][]string{{"tmpfs", ""}, {"mkdir", "watched"}}, w.setUp...) {
+		if err := bpf.Take(below(root, s)...); err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+	}
+	t.Cleanup(func() { unmountAll(root) })
+	end := filepath.Join(root, "watched/end")
+	if w.watched != nil {
+		end = filepath.Join(root, "end")
+	}
+	s := w.open(t, root)
+	var steps []string
+	for _, one := range append(w.steps, []string{"mkdir", strings.TrimPrefix(end, root)}) {
+		steps = append(steps, bpf.Step(below(root, one)...))
+	}
+	if out, err := bpf.MountActor(steps...).Output(); err != nil {
+		t.Fatalf("the actor failed: %v %s", err, out)
+	}
+	got := read(t, s, root, end)
+	for i, want := range w.want {
+		if path := strings.Replace(want, "?", "", 1); i < len(got) && (got[i] == path || got[i] == "create ") && path != want {
+			w.want[i] = got[i] // either is true
+		}
+	}
+	switch right := slices.Equal(got, w.want); {
+	case w.gap == "":
+		bpf.Equal(t, got, w.want)
+	case right:
+		t.Logf("MENDED: take away the mark %q", w.gap)
+	default:
+		t.Logf("KNOWN GAP: %s: got %q, want %q", w.gap, got, w.want)
+	}
+}
+
+func (w *window) open(t *testing.T, root string) *source.Stream {
+	t.Helper()
+	c := source.Default()
+	c.Backend, c.HostRoot, c.Log = "ebpf", "/", log.New(io.Discard, "", 0)
+	c.Events = []string{"create", "mkdir", "rename"}
+	c.Watch = nil
+	for _, p := range append(w.watched[:len(w.watched):len(w.watched)], "watched")[:max(1, len(w.watched))] {
+		c.Watch = append(c.Watch, filepath.Join(root, p))
+	}
+	s, err := source.Open(c, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// read reads until the directory end appears.
+func read(t *testing.T, s *source.Stream, root, end string) (got []string) {
+	t.Helper()
+	rel := func(path []byte) string { return strings.TrimPrefix(strings.TrimPrefix(string(path), root), "/") }
+	for {
+		var e event.Event
+		if err := s.Next(&e, time.Now().Add(20*time.Second)); err != nil {
+			t.Fatalf("%v, after %q", err, got)
+		}
+		if string(e.File.HostPath) == end {
+			return got
+		}
+		line := e.Op.String() + " " + rel(e.File.HostPath)
+		if e.Op == event.OpRename {
+			line += " from " + rel(e.Old.HostPath)
+		}
+		if e.Op == event.OpLost {
+			line += string(e.Lost.Reason)
+		}
+		got = append(got, line)
+	}
+}
+
+// below puts root before the operands of a step.
+func below(root string, s []string) []string {
+	all := []string{s[0]}
+	for _, p := range s[1:] {
+		if !strings.HasPrefix(p, ".") {
+			p = filepath.Join(root, p)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// unmountAll detaches what lies at root, with all that is mounted below.
+func unmountAll(root string) {
+	for unix.Unmount(root, unix.MNT_DETACH) == nil {
+	}
+}
