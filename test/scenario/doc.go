@@ -28,6 +28,9 @@
 //	replay-same                  settle, and fim replay prints what fim watch printed
 //	replay FILE CODE             fim replay of a file in the archive ends with CODE
 //
+// [BACKEND], [FILESYSTEM] or [kernel:SERIES] in front of a line restricts it to
+// that one, as in "[kernel:5.10] cannot ebpf close=-".
+//
 // An expect right after act checks more than it says: the process is that of
 // the actor, and what now lies at the path is the file of the event. Each
 // script ends in a settle without saying so. Nothing may be missing, nothing
