@@ -24,8 +24,9 @@ type row struct {
 	// Insns is what one operation takes in the calling thread, the kernel and
 	// fim's programs there included: the median of the rounds.
 	Insns int64 `json:"insns"`
-	// Runs is how often fim's programs ran in Ops operations, and Events how
-	// many events of Ops operations its reader delivered.
+	// Runs is how often programs ran during Ops operations, for what the reader
+	// does meanwhile too. Events is how many events of Ops operations it
+	// delivered.
 	Runs   int64 `json:"runs"`
 	Events int64 `json:"events"`
 	Ops    int64 `json:"ops"`
