@@ -32,7 +32,7 @@ run: all ## show what happens to files below WATCH (default /etc), as it happens
 falco: all ## run Falco itself (FALCO=path) with the plugin and the rules
 	@command -v $(FALCO) >/dev/null || { echo "make falco: no '$(FALCO)' on PATH: install Falco 0.41 or later, or name it with FALCO=/path/to/falco" >&2; exit 1; }
 	sed 's|library_path: .*|library_path: $(CURDIR)/$(BUILD)/libfim.so|' deploy/falco.yaml > $(BUILD)/falco.yaml
-	$(FALCO) -c $(BUILD)/falco.yaml -r rules/fim_rules.yaml --enable-source fs
+	$(FALCO) -c $(BUILD)/falco.yaml -r rules/fim_rules.yaml --enable-source fs -o stdout_output.enabled=true
 
 test: setup all lint ## run every test there is
 	@rm -f $(MATRIX)

@@ -123,8 +123,7 @@ func finish(cmd *exec.Cmd) ([]Line, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	overdue := time.AfterFunc(limit, func() { cmd.Process.Kill() })
-	defer overdue.Stop()
+	defer expire(cmd)()
 	err := cmd.Wait()
 	var lines []Line
 	for d := json.NewDecoder(&stdout); ; {
@@ -172,8 +171,7 @@ func Start(t testing.TB, o Options) *Live {
 // Next waits for the next line.
 func (l *Live) Next(t testing.TB) Line {
 	t.Helper()
-	overdue := time.AfterFunc(limit, func() { l.cmd.Process.Kill() })
-	defer overdue.Stop()
+	defer expire(l.cmd)()
 	var line Line
 	if err := l.lines.Decode(&line); err != nil {
 		t.Fatalf("fim-host ended: %v: %s", err, l.stderr.Bytes())
@@ -190,6 +188,13 @@ func (l *Live) Resume() {
 	l.cmd.Process.Signal(syscall.SIGCONT) // nsenter stops itself with its child
 }
 
+// expire kills a host that has not ended within the limit, unless stop is called
+// before.
+func expire(cmd *exec.Cmd) (stop func()) {
+	timer := time.AfterFunc(limit, func() { syscall.Kill(worker(cmd), syscall.SIGKILL) })
+	return func() { timer.Stop() }
+}
+
 // worker returns the process id of a host: of the command itself, or of its child
 // where it is nsenter, which would not pass a signal on.
 func worker(cmd *exec.Cmd) int {
@@ -204,8 +209,7 @@ func worker(cmd *exec.Cmd) int {
 // stop ends the host in order, which must leave no error.
 func (l *Live) stop(t testing.TB) {
 	syscall.Kill(worker(l.cmd), syscall.SIGTERM)
-	overdue := time.AfterFunc(limit, func() { l.cmd.Process.Kill() })
-	defer overdue.Stop()
+	defer expire(l.cmd)()
 	for {
 		var line Line
 		if l.lines.Decode(&line) != nil {

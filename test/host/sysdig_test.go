@@ -3,17 +3,14 @@
 package host
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,128 +19,6 @@ import (
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/extract"
 )
-
-// sysdigFields is what the tests have sysdig print; the star asks for events
-// that lack some of them, too.
-const sysdigFields = "*%fs.op %fs.host_path %fs.inode %fs.dev"
-
-// row is an event as sysdig prints it with -j, numbers unrounded.
-type row map[string]any
-
-func (r row) String() string { return fmt.Sprintf("%v %v", r["fs.op"], r["fs.host_path"]) }
-
-// sysdig runs sysdig to its end and returns what it printed.
-func sysdig(t testing.TB, args ...string) (stdout, stderr string, err error) {
-	t.Helper()
-	cmd := exec.Command(Sysdig(t), args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	overdue := time.AfterFunc(limit, func() { cmd.Process.Kill() })
-	defer overdue.Stop()
-	err = cmd.Wait()
-	return out.String(), errs.String(), err
-}
-
-// plugged is the argument that loads the plugin with a configuration.
-func plugged(t testing.TB, config string) string { return Plugin(t) + ":" + config }
-
-func rows(t testing.TB, text string) []row {
-	t.Helper()
-	var list []row
-	for d := decoder(strings.NewReader(text)); ; {
-		var r row
-		if err := d.Decode(&r); err != nil {
-			return list
-		}
-		delete(r, "evt.num") // which sysdig adds
-		list = append(list, r)
-	}
-}
-
-func decoder(r *strings.Reader) *json.Decoder {
-	d := json.NewDecoder(r)
-	d.UseNumber()
-	return d
-}
-
-// watched mounts a filesystem of the test's own, so that tests do not see each
-// other, and returns its directory and the configuration that watches it.
-func watched(t testing.TB) (dir, config string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount and to watch")
-	}
-	dir = t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	text, err := json.Marshal(map[string][]string{"watch": {dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir, string(text)
-}
-
-// liveSysdig is a sysdig that watches live.
-type liveSysdig struct {
-	cmd   *exec.Cmd
-	lines *bufio.Scanner
-}
-
-// startSysdig starts cmd and returns when it sees what happens in dir, which it
-// does not say by itself: poke is called until something comes of it.
-func startSysdig(t testing.TB, cmd *exec.Cmd, poke func()) *liveSysdig {
-	t.Helper()
-	cmd.Stderr = os.Stderr
-	_, stdout := start(t, cmd)
-	overdue := time.AfterFunc(limit, func() { cmd.Process.Kill() })
-	l := &liveSysdig{cmd: cmd, lines: bufio.NewScanner(stdout)}
-	t.Cleanup(func() {
-		overdue.Stop()
-		syscall.Kill(worker(cmd), syscall.SIGINT)
-		for l.lines.Scan() {
-		}
-		cmd.Wait()
-	})
-	seen := make(chan struct{})
-	go func() {
-		l.lines.Scan()
-		close(seen)
-	}()
-	for {
-		poke()
-		select {
-		case <-seen:
-			return l
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// until returns the lines up to the first that holds text.
-func (l *liveSysdig) until(t testing.TB, text string) []string {
-	t.Helper()
-	var lines []string
-	for l.lines.Scan() {
-		lines = append(lines, l.lines.Text())
-		if strings.Contains(l.lines.Text(), text) {
-			return lines
-		}
-	}
-	t.Fatalf("sysdig ended before %s: %q", text, lines)
-	return nil
-}
-
-func writeFile(t testing.TB, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestSysdigListsThePluginAndItsFields(t *testing.T) {
 	out, _, err := sysdig(t, "-H", Plugin(t), "-Il")
@@ -218,8 +93,7 @@ func TestACaptureReadsBackAsItWasSeen(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	overdue := time.AfterFunc(limit, func() { cmd.Process.Kill() })
-	defer overdue.Stop()
+	defer expire(cmd)()
 	go func() { done <- cmd.Wait() }()
 	path := filepath.Join(dir, "file")
 	for written := false; !written; {
@@ -312,53 +186,5 @@ func TestTheShippedConfigurationWorks(t *testing.T) {
 	}
 	if strings.Contains(found, "/home/user/not") {
 		t.Errorf("not watched, but seen: %s", found)
-	}
-}
-
-// TestWhatIsWrongIsAClearErrorAndNoCrash, in either host.
-func TestWhatIsWrongIsAClearErrorAndNoCrash(t *testing.T) {
-	for name, c := range map[string]struct{ config, open, want string }{
-		"a relative pattern":      {`{"watch":["etc"]}`, "", `"etc"`},
-		"an unknown key":          {`{"wacht":["/etc"]}`, "", `wacht`},
-		"a wrong type":            {`{"watch":7}`, "", `watch`},
-		"an unknown operation":    {`{"events":["creat"]}`, "", `["events"][0]`},
-		"no JSON":                 {`{`, "", "json"},
-		"a replay that is absent": {"", "file:///nonexistent/events.jsonl", "/nonexistent/events.jsonl"},
-		"a source that is none":   {"", "nonsense", "nonsense"},
-	} {
-		_, stderr, err := sysdig(t, "-H", plugged(t, c.config), "-I", "fim:"+c.open, "-n", "1")
-		checkError(t, "sysdig: "+name, stderr, err, c.want)
-		_, err = Replay(t, Options{Rules: []Rule{}, Init: c.config, Open: c.open})
-		checkError(t, "fim-host: "+name, fmt.Sprint(err), err, c.want)
-	}
-}
-
-// checkError wants exit code 1 and a message that names what is wrong.
-func checkError(t testing.TB, name, message string, err error, want string) {
-	t.Helper()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		t.Errorf("%s: ended with %v: %s", name, err, message)
-	}
-	if !strings.Contains(message, want) {
-		t.Errorf("%s: does not name %s: %s", name, want, message)
-	}
-	for _, crash := range []string{"panic", "goroutine", "SIG", "core dumped"} {
-		if strings.Contains(message, crash) {
-			t.Errorf("%s: crashed: %s", name, message)
-		}
-	}
-}
-
-func TestTheHostRefusesACommandLineThatCannotBeMeant(t *testing.T) {
-	for _, args := range [][]string{
-		{}, {"fields"}, {"run", "x"}, {"walk", "x", "y"}, {"run", "x", "y", "--max"}, {"run", "x", "y", "--max", "1x"},
-		{"run", "x", "y", "--nope", "1"}, {"run", "x", "y", "--open", "a", "--capture", "b"},
-	} {
-		err := exec.Command(Binary(t), args...).Run()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 2 {
-			t.Errorf("%q: %v", args, err)
-		}
 	}
 }
