@@ -38,13 +38,13 @@ test: setup all lint ## run every test there is
 	@rm -f $(MATRIX)
 	go test -json -count=1 -timeout 60m ./... | $(TALLY)
 
-test-vm: setup ## run the scripts in a VM, on KERNEL=5.10, 6.1, 6.12 or 7.2 (default: each)
+test-vm: setup ## run scripts and the tests of bpf in VMs, on KERNEL=5.10, 6.1, 6.12 or 7.2 (default: each)
 	@rm -f $(MATRIX)
-	go test -json -count=1 -timeout 60m ./test/scenario/vm $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
+	go test -json -count=1 -timeout 60m ./test/scenario/vm -programs $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
 
 test-all: setup ## run every script on every kernel and filesystem, for hours
 	@rm -f $(MATRIX)
-	go test -json -count=1 -timeout 12h ./test/scenario/vm -all -limit 6h | $(TALLY)
+	go test -json -count=1 -timeout 12h ./test/scenario/vm -programs -all -limit 6h | $(TALLY)
 
 lint: ## formatting, vet, staticcheck, and the import arrows
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

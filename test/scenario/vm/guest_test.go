@@ -19,10 +19,11 @@ import (
 )
 
 var (
-	kernelFlag  = flag.String("kernel", "", "the kernel to run on; all when empty")
-	scriptsFlag = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
-	allFlag     = flag.Bool("all", false, "every script on every kernel and filesystem")
-	limitFlag   = flag.Duration("limit", time.Hour, "how long a guest may take")
+	kernelFlag   = flag.String("kernel", "", "the kernel to run on; all when empty")
+	scriptsFlag  = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
+	programsFlag = flag.Bool("programs", false, "also run the tests of the package bpf, in guests with two processors")
+	allFlag      = flag.Bool("all", false, "every script on every kernel and filesystem")
+	limitFlag    = flag.Duration("limit", time.Hour, "how long a guest may take")
 )
 
 // repository is the root of the checkout.
@@ -183,6 +184,9 @@ func TestScriptsFailWithoutThePrograms(t *testing.T) {
 // The tests of the package bpf, which the machine that tests run on usually
 // skips. They need two processors, and attach before they make load.
 func TestProgramsOnKernels(t *testing.T) {
+	if !*programsFlag {
+		t.Skip("takes as long as all scripts: make test-vm runs it")
+	}
 	t.Parallel()
 	plan, err := choose(false, *kernelFlag, "")
 	if err != nil {
