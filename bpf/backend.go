@@ -33,9 +33,10 @@ type Options struct {
 	// Mounts are the host's, in table order.
 	Mounts []Mount
 	// Place appends to dst every host path by which (device as st_dev, path
-	// inside the filesystem) is visible now. The paths are valid until the next
-	// call.
-	Place func(dst []Place, dev uint64, inFS []byte) []Place
+	// inside the filesystem) is visible. The paths are valid until the next call.
+	// at is when it was used, on CLOCK_BOOTTIME in nanoseconds: a path that was
+	// not true then must not be among them.
+	Place func(dst []Place, at, dev uint64, inFS []byte) []Place
 	// Who completes p, which holds what the kernel side knows, from elsewhere;
 	// started is the process's start in nanoseconds since boot, which tells
 	// whether a process of that pid is the same one. Nil: nothing is added.

@@ -77,7 +77,7 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, ours,
 	p := &b.paths
 	start := len(p.buf)
 	p.buf = rooted(appendPath(p.buf, names), start)
-	p.places = b.o.Place(p.places[:0], r.dev(), p.buf[start:])
+	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), p.buf[start:])
 	if len(p.places) == 0 {
 		return nil, false, false
 	}

@@ -4,13 +4,10 @@ package source
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/bpf"
 	"github.com/falco-fim/fim/event"
@@ -71,7 +68,7 @@ func (b *ebpfBackend) Close() error {
 // Watches names the mounts that hold something watched, or may come to.
 func (b *ebpfBackend) Watches() []string {
 	var list []string
-	for _, m := range watched(b.set, b.mounts.table) {
+	for _, m := range watched(b.set, b.mounts.now.Table) {
 		list = append(list, filesystem(m.Point, m.FSType, m.Dev))
 	}
 	return list
@@ -153,82 +150,4 @@ func (b *ebpfBackend) Stats() []Counter {
 		rows = append(rows, Counter(c))
 	}
 	return rows
-}
-
-// mounts is the host's mount table, kept up to date.
-type mounts struct {
-	name    string
-	fd      int // polled: the kernel marks an open mountinfo when the table changes
-	table   *mount.Table
-	changed bool // since the kernel side was told
-	found   []mount.Path
-	shown   map[*mount.Mount]bpf.Place // the texts of each mount, made once
-}
-
-func openMounts(root string) (*mounts, error) {
-	m := &mounts{name: "/proc/self/mountinfo"}
-	if root != "/" {
-		m.name = filepath.Join(root, "proc/1/mountinfo")
-	}
-	var err error
-	if m.fd, err = unix.Open(m.name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-		return nil, fmt.Errorf("open mount table %s: %w", m.name, err)
-	}
-	if err := m.read(); err != nil {
-		return nil, errors.Join(err, m.close())
-	}
-	return m, nil
-}
-
-func (m *mounts) close() error { return unix.Close(m.fd) }
-
-// read takes the table as it is now.
-func (m *mounts) read() error {
-	table, err := mount.Read(m.name)
-	if err != nil {
-		return err
-	}
-	m.table, m.changed = table, true
-	m.shown = make(map[*mount.Mount]bpf.Place)
-	return nil
-}
-
-// check reads the table again if it changed. An unreadable table leaves the old
-// one, to be tried again at the next change.
-func (m *mounts) check() {
-	fds := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
-	if n, err := unix.Poll(fds, 0); err == nil && n > 0 {
-		_ = m.read()
-	}
-}
-
-// kernel returns the mounts as the kernel side wants them.
-func (m *mounts) kernel() []bpf.Mount {
-	var list []bpf.Mount
-	for _, row := range m.table.Mounts() {
-		list = append(list, bpf.Mount{Dev: row.Dev, Root: row.Root, Point: row.Point, FSType: row.FSType})
-	}
-	return list
-}
-
-// place appends the host paths of a file. The table is looked at for each event:
-// the mount that made the event possible may be younger than the last look.
-func (m *mounts) place(dst []bpf.Place, dev uint64, inFS []byte) []bpf.Place {
-	m.check()
-	m.found = m.table.HostPaths(m.found[:0], dev, inFS)
-	for _, f := range m.found {
-		p := m.text(f.Mount)
-		p.Host = f.Host
-		dst = append(dst, p)
-	}
-	return dst
-}
-
-func (m *mounts) text(row *mount.Mount) bpf.Place {
-	p, ok := m.shown[row]
-	if !ok {
-		p = bpf.Place{Mountpoint: []byte(row.Point), FSType: []byte(row.FSType)}
-		m.shown[row] = p
-	}
-	return p
 }

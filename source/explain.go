@@ -69,9 +69,9 @@ func Explain(c Config, name string) (*Explanation, error) {
 	if err := x.look(filepath.Join(c.HostRoot, x.Host)); err != nil {
 		return nil, err
 	}
-	at := x.place(m.table)
+	at := x.place(m.now.Table)
 	x.match(&c, with.set)
-	x.ask(&c, with, m.table, at)
+	x.ask(&c, with, m.now.Table, at)
 	return x, nil
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/bpf"
+	"github.com/falco-fim/fim/mount"
+)
+
+// mounts is the host's mount table, kept up to date. An event is read a little
+// after it happened, and the table may have changed between the two, so the one
+// before is kept as well.
+type mounts struct {
+	name    string
+	fd      int  // polled: the kernel marks an open mountinfo when the table changes
+	changed bool // since the kernel side was told
+
+	now, before tableAt
+}
+
+// tableAt is a mount table and the time for which it is known to have been
+// current, on CLOCK_BOOTTIME in nanoseconds.
+type tableAt struct {
+	*mount.Table
+	since, until uint64
+
+	found []mount.Path
+	shown map[*mount.Mount]bpf.Place // the texts of each mount, made once
+}
+
+func openMounts(root string) (*mounts, error) {
+	m := &mounts{name: "/proc/self/mountinfo"}
+	if root != "/" {
+		m.name = filepath.Join(root, "proc/1/mountinfo")
+	}
+	var err error
+	if m.fd, err = unix.Open(m.name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("open mount table %s: %w", m.name, err)
+	}
+	if err := m.read(); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+func (m *mounts) close() error { return unix.Close(m.fd) }
+
+// read takes the table as it is now.
+func (m *mounts) read() error {
+	since := bootNow()
+	table, err := mount.Read(m.name)
+	if err != nil {
+		return err
+	}
+	m.before = m.now
+	m.now = tableAt{Table: table, since: since, until: since, shown: make(map[*mount.Mount]bpf.Place)}
+	m.changed = true
+	return nil
+}
+
+// check reads the table again if it changed. An unreadable table leaves the old
+// one, to be tried again at the next change.
+func (m *mounts) check() {
+	now := bootNow()
+	fds := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
+	if n, err := unix.Poll(fds, 0); err == nil && n == 0 {
+		m.now.until = now
+	} else if err == nil {
+		_ = m.read()
+	}
+}
+
+// kernel returns the mounts as the kernel side wants them.
+func (m *mounts) kernel() []bpf.Mount {
+	var list []bpf.Mount
+	for _, row := range m.now.Mounts() {
+		list = append(list, bpf.Mount{Dev: row.Dev, Root: row.Root, Point: row.Point, FSType: row.FSType})
+	}
+	return list
+}
+
+// place appends the host paths that a file had at the moment at. The table is
+// looked at for each event: the mount that made the event possible may be younger
+// than the last look. Of an event from between the two tables' times it is not
+// known which held, so it has no path where they differ; unless the old one does
+// not show the file at all, which therefore came with the change.
+func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place {
+	m.check()
+	start := len(dst)
+	dst = m.now.place(dst, dev, inFS)
+	if at >= m.now.since || m.before.Table == nil {
+		return dst
+	}
+	old := m.before.place(nil, dev, inFS)
+	switch {
+	case m.before.since <= at && at <= m.before.until:
+		return append(dst[:start], old...)
+	case len(old) == 0, slices.EqualFunc(old, dst[start:], samePlace):
+		return dst
+	}
+	return dst[:start]
+}
+
+func samePlace(a, b bpf.Place) bool {
+	return bytes.Equal(a.Host, b.Host) && bytes.Equal(a.Mountpoint, b.Mountpoint) && bytes.Equal(a.FSType, b.FSType)
+}
+
+// place appends the paths that the table has for a file; they are valid until
+// the next call.
+func (t *tableAt) place(dst []bpf.Place, dev uint64, inFS []byte) []bpf.Place {
+	t.found = t.HostPaths(t.found[:0], dev, inFS)
+	for _, f := range t.found {
+		p := t.text(f.Mount)
+		p.Host = f.Host
+		dst = append(dst, p)
+	}
+	return dst
+}
+
+func (t *tableAt) text(row *mount.Mount) bpf.Place {
+	p, ok := t.shown[row]
+	if !ok {
+		p = bpf.Place{Mountpoint: []byte(row.Point), FSType: []byte(row.FSType)}
+		t.shown[row] = p
+	}
+	return p
+}
+
+// bootNow returns CLOCK_BOOTTIME in nanoseconds.
+func bootNow() uint64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // cannot fail for a clock that exists
+	return uint64(t.Nano())
+}
