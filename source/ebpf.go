@@ -57,7 +57,11 @@ func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
 			b.logf("ebpf: not all mounts are known to the kernel side: %v", err)
 		}
 	}
-	return b.Backend.Next(e, deadline)
+	err := b.Backend.Next(e, deadline)
+	if err == nil {
+		b.mounts.follow(e)
+	}
+	return err
 }
 
 // Close ends the kernel side first: it asks for places until then.

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/bpf"
+	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/mount"
 )
 
@@ -20,8 +22,9 @@ import (
 // before is kept as well.
 type mounts struct {
 	name    string
-	fd      int  // polled: the kernel marks an open mountinfo when the table changes
-	changed bool // since the kernel side was told
+	fd      int    // polled: the kernel marks an open mountinfo when the table changes
+	changed bool   // since the kernel side was told
+	moved   uint64 // when a rename moved mounts, which marks nothing; 0: none did
 
 	now, before tableAt
 }
@@ -45,7 +48,7 @@ func openMounts(root string) (*mounts, error) {
 	if m.fd, err = unix.Open(m.name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("open mount table %s: %w", m.name, err)
 	}
-	if err := m.read(); err != nil {
+	if err := m.read(bootNow()); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
 	return m, nil
@@ -53,14 +56,14 @@ func openMounts(root string) (*mounts, error) {
 
 func (m *mounts) close() error { return unix.Close(m.fd) }
 
-// read takes the table as it is now.
-func (m *mounts) read() error {
-	since := bootNow()
+// read takes the table as it is now and has been since that moment.
+func (m *mounts) read(since uint64) error {
 	table, err := mount.Read(m.name)
 	if err != nil {
 		return err
 	}
 	m.before = m.now
+	m.before.until = min(m.before.until, since)
 	m.now = tableAt{Table: table, since: since, until: since, shown: make(map[*mount.Mount]bpf.Place)}
 	m.changed = true
 	return nil
@@ -71,10 +74,32 @@ func (m *mounts) read() error {
 func (m *mounts) check() {
 	now := bootNow()
 	fds := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
-	if n, err := unix.Poll(fds, 0); err == nil && n == 0 {
+	n, err := unix.Poll(fds, 0)
+	switch {
+	case err != nil:
+	case n > 0:
+		m.moved = 0
+		_ = m.read(now)
+	case m.moved != 0:
+		_ = m.read(m.moved)
+		m.moved = 0
+	default:
 		m.now.until = now
-	} else if err == nil {
-		_ = m.read()
+	}
+}
+
+// follow notes a rename that moved mounts: the table shows them elsewhere from
+// then on, but the kernel does not mark it as changed.
+func (m *mounts) follow(e *event.Event) {
+	if e.Op != event.OpRename || e.File.Type != event.TypeDirectory {
+		return
+	}
+	above := string(e.Old.HostPath) + "/"
+	for _, row := range m.now.Mounts() {
+		if above == "/" && row.Point != "/" || above != "/" && strings.HasPrefix(row.Point, above) {
+			m.moved = e.Boot
+			return
+		}
 	}
 }
 
