@@ -27,7 +27,7 @@ type ebpfBackend struct {
 
 // openEBPF opens the backend that attaches programs to kernel functions.
 func openEBPF(s setup) (Backend, error) {
-	m, err := openMounts(s.root)
+	m, err := openMounts(s.root, s.set)
 	if err != nil {
 		return nil, err
 	}

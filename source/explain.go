@@ -59,7 +59,7 @@ func Explain(c Config, name string) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := openMounts(c.HostRoot)
+	m, err := openMounts(c.HostRoot, with.set)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/falco-fim/fim/bpf"
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/mount"
+	"github.com/falco-fim/fim/watch"
 )
 
 // mounts is the host's mount table, kept up to date. An event is read a little
@@ -22,6 +23,7 @@ import (
 // before is kept as well.
 type mounts struct {
 	name    string
+	set     *watch.Set
 	fd      int    // polled: the kernel marks an open mountinfo when the table changes
 	changed bool   // since the kernel side was told
 	moved   uint64 // when a rename moved mounts, which marks nothing; 0: none did
@@ -39,8 +41,8 @@ type tableAt struct {
 	shown map[*mount.Mount]bpf.Place // the texts of each mount, made once
 }
 
-func openMounts(root string) (*mounts, error) {
-	m := &mounts{name: "/proc/self/mountinfo"}
+func openMounts(root string, set *watch.Set) (*mounts, error) {
+	m := &mounts{name: "/proc/self/mountinfo", set: set}
 	if root != "/" {
 		m.name = filepath.Join(root, "proc/1/mountinfo")
 	}
@@ -115,8 +117,9 @@ func (m *mounts) kernel() []bpf.Mount {
 // place appends the host paths that a file had at the moment at. The table is
 // looked at for each event: the mount that made the event possible may be younger
 // than the last look. Of an event from between the two tables' times it is not
-// known which held, so it has no path where they differ; unless the old one does
-// not show the file at all, which therefore came with the change.
+// known which held. Where paths only came, the kernel side is the witness: it sends
+// what those make watched. Where one went, only those count that both tables have,
+// and if none of them is watched, the one that made the event ours is not known.
 func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place {
 	m.check()
 	start := len(dst)
@@ -125,17 +128,30 @@ func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place
 		return dst
 	}
 	old := m.before.place(nil, dev, inFS)
-	switch {
-	case m.before.since <= at && at <= m.before.until:
+	if m.before.since <= at && at <= m.before.until {
 		return append(dst[:start], old...)
-	case len(old) == 0, slices.EqualFunc(old, dst[start:], samePlace):
+	}
+	went := func(p bpf.Place) bool { return !hasPlace(dst[start:], p) }
+	if !slices.ContainsFunc(old, went) {
 		return dst
 	}
-	return dst[:start]
+	both := slices.DeleteFunc(dst[start:], func(p bpf.Place) bool { return !hasPlace(old, p) })
+	if !slices.ContainsFunc(both, m.watched) {
+		return dst[:start]
+	}
+	return dst[:start+len(both)]
 }
 
-func samePlace(a, b bpf.Place) bool {
-	return bytes.Equal(a.Host, b.Host) && bytes.Equal(a.Mountpoint, b.Mountpoint) && bytes.Equal(a.FSType, b.FSType)
+// watched says whether a pattern names the place.
+func (m *mounts) watched(p bpf.Place) bool {
+	_, ok := m.set.Match(p.Host)
+	return ok
+}
+
+func hasPlace(list []bpf.Place, p bpf.Place) bool {
+	return slices.ContainsFunc(list, func(q bpf.Place) bool {
+		return bytes.Equal(p.Host, q.Host) && bytes.Equal(p.Mountpoint, q.Mountpoint) && bytes.Equal(p.FSType, q.FSType)
+	})
 }
 
 // place appends the paths that the table has for a file; they are valid until

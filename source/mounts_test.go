@@ -10,6 +10,7 @@ import (
 
 	"github.com/falco-fim/fim/bpf"
 	"github.com/falco-fim/fim/mount"
+	"github.com/falco-fim/fim/watch"
 )
 
 const rootLine = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -24,7 +25,12 @@ func table(t *testing.T, since, until uint64, lines string) tableAt {
 }
 
 func TestAnEventIsPlacedByTheMountsOfItsMoment(t *testing.T) {
+	const o = "23 20 0:30 / /o rw - tmpfs t rw\n"
 	const m, n = "21 20 0:30 / /w/m rw - tmpfs t rw\n", "22 20 0:30 / /w/n rw - tmpfs t rw\n"
+	set, err := watch.Compile(watch.Options{Include: patterns([]string{"/w"})})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		before, now string
 		at          uint64
@@ -36,6 +42,9 @@ func TestAnEventIsPlacedByTheMountsOfItsMoment(t *testing.T) {
 		"between the two, which agree":                  {m, m, 25, "/w/m/f"},
 		"between the two, on a filesystem that is new":  {"", n, 25, "/w/n/f"},
 		"between the two, on a filesystem that is gone": {m, "", 25, ""},
+		"between the two, where a bind mount came":      {m, m + n, 25, "/w/m/f /w/n/f"},
+		"between the two, where a bind mount went":      {m + n, m, 25, "/w/m/f"},
+		"between the two, where the watched one went":   {m + o, o, 25, ""},
 		"before the table before":                       {m, n, 5, ""},
 		"gone, while the table before was seen to hold": {m, "", 15, "/w/m/f"},
 	} {
@@ -43,7 +52,7 @@ func TestAnEventIsPlacedByTheMountsOfItsMoment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ms := &mounts{name: "/dev/null", fd: fd, before: table(t, 10, 20, c.before), now: table(t, 30, 30, c.now)}
+		ms := &mounts{name: "/dev/null", set: set, fd: fd, before: table(t, 10, 20, c.before), now: table(t, 30, 30, c.now)}
 		var got []string
 		for _, p := range ms.place(nil, c.at, unix.Mkdev(0, 30), []byte("/f")) {
 			got = append(got, string(p.Host))
