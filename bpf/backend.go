@@ -5,12 +5,10 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/watch"
@@ -56,8 +54,7 @@ type Backend struct {
 	objects *objects
 	links   attachments
 	seeder  *seeder
-	reader  *ringbuf.Reader
-	record  ringbuf.Record
+	ring    ring
 	losses  losses
 	paths   paths
 
@@ -98,7 +95,10 @@ func (b *Backend) start(types *btf.Cache) error {
 	if b.o.RingKiB == 0 {
 		b.o.RingKiB = DefaultRingKiB
 	}
-	s := sizesFor(dfa, b.o.RingKiB)
+	s, err := sizesFor(dfa, b.o.RingKiB)
+	if err != nil {
+		return err
+	}
 	if b.objects, err = load(types, b.hooks, s, b.o.Ops); err != nil {
 		return err
 	}
@@ -113,8 +113,8 @@ func (b *Backend) start(types *btf.Cache) error {
 	if err := run(b.objects, armOwn, 0); err != nil {
 		return err
 	}
-	if b.reader, err = ringbuf.NewReader(b.objects.table("ring")); err != nil {
-		return fmt.Errorf("open the ring buffer: %w", err)
+	if b.ring, err = openRing(b.objects); err != nil {
+		return err
 	}
 	if b.links, err = attach(b.objects, b.hooks); err != nil {
 		return err
@@ -141,14 +141,11 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 		if b.losses.err != nil {
 			return fmt.Errorf("void the states of directories after a program was skipped: %w", b.losses.err)
 		}
-		b.reader.SetDeadline(deadline)
-		if err := b.reader.ReadInto(&b.record); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return os.ErrDeadlineExceeded
-			}
+		record, err := b.ring.next(deadline)
+		if err != nil {
 			return err
 		}
-		r, err := split(b.record.RawSample)
+		r, err := split(record)
 		if err != nil {
 			return fmt.Errorf("read the ring buffer: %w", err)
 		}
@@ -182,9 +179,7 @@ func (b *Backend) Close() error {
 func (b *Backend) release() error {
 	var errs []error
 	errs = append(errs, b.links.close())
-	if b.reader != nil {
-		errs = append(errs, b.reader.Close())
-	}
+	errs = append(errs, b.ring.close())
 	if b.objects != nil {
 		b.objects.close()
 	}

@@ -30,7 +30,7 @@ func TestVerifierCost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := prepare(spec, all, sizes{4096, 16, 16, 4}, event.Ops()); err != nil {
+	if err := prepare(spec, all, sizes{4096, 16, 16, 4, 4}, event.Ops()); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

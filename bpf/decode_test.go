@@ -115,7 +115,7 @@ func TestSharedTypesAgree(t *testing.T) {
 			"record": unsafe.Sizeof(trampolinesRecord{}), "counters": unsafe.Sizeof(trampolinesCounters{}),
 			"walks": unsafe.Sizeof(trampolinesWalks{}), "state": unsafe.Sizeof(trampolinesState{}),
 			"edge": unsafe.Sizeof(trampolinesEdge{}), "pair": unsafe.Sizeof(trampolinesPair{}),
-			"seed": unsafe.Sizeof(trampolinesSeed{}), "control": unsafe.Sizeof(trampolinesControl{}),
+			"seed": unsafe.Sizeof(trampolinesSeed{}), "settings": unsafe.Sizeof(trampolinesSettings{}),
 		} {
 			checkLayout(t, spec.Types, name, size)
 		}

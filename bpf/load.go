@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"runtime"
-	"strings"
 	"syscall"
 
 	"github.com/cilium/ebpf"
@@ -25,6 +23,7 @@ type sizes struct {
 	edges uint32
 	joins uint32
 	slots uint32
+	cpus  uint32
 }
 
 // objects are the two loaded objects, which share all maps.
@@ -48,6 +47,8 @@ func (o *objects) program(name string) *ebpf.Program {
 }
 
 func (o *objects) table(name string) *ebpf.Map { return o.trampolines.Maps[name] }
+
+func (o *objects) variable(name string) *ebpf.Variable { return o.trampolines.Variables[name] }
 
 // maxJoins is how many pairs of states the kernel can join by itself.
 const maxJoins = 65536
@@ -86,7 +87,7 @@ func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, 
 		return nil, refusal(err)
 	}
 	for name, m := range o.trampolines.Maps {
-		if !strings.HasPrefix(name, ".") { // .rodata is each object's own
+		if name != ".rodata" { // which is each object's own
 			shared.MapReplacements[name] = m
 		}
 	}
@@ -117,7 +118,7 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, ops []event.Op)
 	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return !keep[name] })
 	for name, n := range map[string]uint32{
 		"ring": s.ring, "states": watch.MaxStates + 1, "edges": s.edges, "joins": s.joins,
-		"scratches": s.slots, "idle": s.slots,
+		"scratches": s.slots, "idle": s.slots, "counts": s.cpus * uint32(trampolinesHookHOOKS), "walked": s.cpus,
 	} {
 		spec.Maps[name].MaxEntries = n
 	}
@@ -168,7 +169,11 @@ func kernelTypes() (*btf.Cache, *btf.Spec, error) {
 }
 
 // sizesFor returns the sizes for an automaton and a ring of so many KiB.
-func sizesFor(d *watch.DFA, ringKiB int) sizes {
+func sizesFor(d *watch.DFA, ringKiB int) (sizes, error) {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return sizes{}, fmt.Errorf("count the processors: %w", err)
+	}
 	edges := 0
 	for _, s := range d.States(d.First()) {
 		edges += len(s.Names)
@@ -181,6 +186,7 @@ func sizesFor(d *watch.DFA, ringKiB int) sizes {
 		ring: ring, edges: uint32(min(2*edges+8192, watch.MaxNames)), joins: maxJoins,
 		// Each CPU can have a task inside a program, and where the kernel
 		// preempts some more that wait in the middle of one.
-		slots: uint32(2*runtime.NumCPU() + 16),
-	}
+		slots: uint32(2*cpus + 16),
+		cpus:  uint32(cpus),
+	}, nil
 }

@@ -16,7 +16,6 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	probesMapControls                      = "controls"
 	probesMapCounts                        = "counts"
 	probesMapDeads                         = "deads"
 	probesMapDirties                       = "dirties"
@@ -79,6 +78,8 @@ const (
 	probesProgKretprobeVfsSetAcl           = "kretprobe_vfs_set_acl"
 	probesProgKretprobeVfsSymlink          = "kretprobe_vfs_symlink"
 	probesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
+	probesVarAttentive                     = "attentive"
+	probesVarControl                       = "control"
 	probesVarNotifyChangeAt                = "notify_change_at"
 	probesVarRenameLock                    = "rename_lock"
 	probesVarSecurityFileOpenAt            = "security_file_open_at"
@@ -190,7 +191,6 @@ type probesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesMapSpecs struct {
-	Controls  *ebpf.MapSpec `ebpf:"controls"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
@@ -216,6 +216,8 @@ type probesMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
+	Control             *ebpf.VariableSpec `ebpf:"control"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
@@ -256,7 +258,6 @@ func (o *probesObjects) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesMaps struct {
-	Controls  *ebpf.Map `ebpf:"controls"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
@@ -279,7 +280,6 @@ type probesMaps struct {
 
 func (m *probesMaps) Close() error {
 	return _ProbesClose(
-		m.Controls,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
@@ -306,6 +306,8 @@ func (m *probesMaps) Close() error {
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	Attentive           *ebpf.Variable `ebpf:"attentive"`
+	Control             *ebpf.Variable `ebpf:"control"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`

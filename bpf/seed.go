@@ -149,8 +149,8 @@ func run(o *objects, what uint64, state uint32) error {
 	return nil
 }
 
-func (s *seeder) control() (c trampolinesControl, err error) {
-	err = s.objects.table("controls").Lookup(uint32(0), &c)
+func (s *seeder) control() (c trampolinesSettings, err error) {
+	err = s.objects.variable("control").Get(&c)
 	return c, err
 }
 

@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/falco-fim/fim/event"
 )
@@ -35,14 +36,34 @@ var hookColumns = []struct {
 	{"lost_scratch", "records lost for want of scratch memory", func(c *trampolinesCounters) uint64 { return c.LostScratch }},
 }
 
-// counters sums a row of the kernel's counters over the CPUs.
-func counters(o *objects, hook int) (sum trampolinesCounters) {
-	var cpus []trampolinesCounters
-	if o.table("counts").Lookup(uint32(hook), &cpus) != nil {
-		return sum
+// rows copies what a table holds that Go maps. It makes no call of bpf(2), in
+// which a task that is preempted keeps the kernel from running probes.
+func rows[T any](o *objects, table string) []T {
+	m := o.table(table)
+	memory, err := m.Memory()
+	if err != nil {
+		return nil // only of a map that is closed
 	}
-	for i := range cpus {
-		c := &cpus[i]
+	all := make([]T, m.MaxEntries())
+	if len(all) == 0 {
+		return nil
+	}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&all[0])), uintptr(len(all))*unsafe.Sizeof(all[0]))
+	if _, err := memory.ReadAt(b, 0); err != nil {
+		return nil
+	}
+	return all
+}
+
+// counters sums the kernel's counters of a hook over the CPUs.
+func counters(o *objects, hook int) (sum trampolinesCounters) {
+	return sumOf(rows[trampolinesCounters](o, "counts"), hook)
+}
+
+// sumOf sums one hook's of all rows, which lie CPU after CPU.
+func sumOf(all []trampolinesCounters, hook int) (sum trampolinesCounters) {
+	for i := hook; i < len(all); i += int(trampolinesHookHOOKS) {
+		c := &all[i]
 		sum.Seen += c.Seen
 		sum.Emitted += c.Emitted
 		sum.Ignored += c.Ignored
@@ -57,10 +78,7 @@ func counters(o *objects, hook int) (sum trampolinesCounters) {
 
 // walks sums the automaton's counters over the CPUs.
 func walks(o *objects) (sum trampolinesWalks) {
-	var cpus []trampolinesWalks
-	if o.table("walked").Lookup(uint32(0), &cpus) != nil {
-		return sum
-	}
+	cpus := rows[trampolinesWalks](o, "walked")
 	for i := range cpus {
 		c := &cpus[i]
 		sum.Climbs += c.Climbs
@@ -85,8 +103,9 @@ func (b *Backend) Stats() []Counter {
 
 func (b *Backend) count() []Counter {
 	var all []Counter
+	counted := rows[trampolinesCounters](b.objects, "counts")
 	for hook, name := range hookNames {
-		c := counters(b.objects, hook)
+		c := sumOf(counted, hook)
 		for _, column := range hookColumns {
 			all = append(all, Counter{"ebpf_" + name + "_" + column.name, name + ": " + column.help, column.of(&c)})
 		}
@@ -168,8 +187,9 @@ func (l *losses) look(b *Backend) {
 		// What was skipped may have been a rename: no tag can be trusted.
 		l.err = b.seeder.bump()
 	}
+	counted := rows[trampolinesCounters](b.objects, "counts")
 	for hook := range hookNames {
-		c := counters(b.objects, hook)
+		c := sumOf(counted, hook)
 		l.now[0] += c.LostRing
 		l.now[1] += c.LostMap
 		l.now[2] += c.LostScratch

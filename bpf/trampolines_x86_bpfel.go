@@ -25,19 +25,6 @@ type trampolinesActor struct {
 	Comm     [16]int8
 }
 
-type trampolinesControl struct {
-	_         structs.HostLayout
-	Epoch     uint32
-	Binds     uint32
-	OwnTgid   uint32
-	SeedTid   uint32
-	SeedState uint32
-	Seeded    uint32
-	SeedInode uint64
-	Moving    uint32
-	Unused    uint32
-}
-
 type trampolinesCounters struct {
 	_           structs.HostLayout
 	Seen        uint64
@@ -54,6 +41,7 @@ type trampolinesDead struct {
 	_      structs.HostLayout
 	Inode  uint64
 	Parent uint64
+	Epoch  uint64
 	Mark   uint64
 }
 
@@ -182,12 +170,11 @@ type trampolinesScratch struct {
 		At      uint64
 		Mnt     uint64
 		MntRoot uint64
+		Epoch   uint64
 		MntAt   uint32
-		Epoch   uint32
 		State   uint32
 		End     uint32
 		Steps   uint32
-		Unused  uint32
 		Step    [2048]uint64
 	}
 	Trail struct {
@@ -219,6 +206,18 @@ type trampolinesSeed struct {
 	Unused     uint32
 }
 
+type trampolinesSettings struct {
+	_         structs.HostLayout
+	Epoch     uint64
+	Binds     uint32
+	OwnTgid   uint32
+	SeedTid   uint32
+	SeedState uint32
+	Seeded    uint32
+	Moving    uint32
+	SeedInode uint64
+}
+
 type trampolinesStash struct {
 	_      structs.HostLayout
 	Dentry uint64
@@ -243,10 +242,11 @@ type trampolinesTag struct {
 	_          structs.HostLayout
 	Parent     uint64
 	Ino        uint64
+	Epoch      uint64
 	Hash       uint32
 	Generation uint32
-	Epoch      uint32
 	State      uint32
+	Unused     uint32
 }
 
 type trampolinesWalks struct {
@@ -274,7 +274,6 @@ type trampolinesWritten struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	trampolinesMapControls                      = "controls"
 	trampolinesMapCounts                        = "counts"
 	trampolinesMapDeads                         = "deads"
 	trampolinesMapDirties                       = "dirties"
@@ -337,6 +336,8 @@ const (
 	trampolinesProgLsmSecurityPathUnlink        = "lsm_security_path_unlink"
 	trampolinesProgProcessExit                  = "process_exit"
 	trampolinesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
+	trampolinesVarAttentive                     = "attentive"
+	trampolinesVarControl                       = "control"
 	trampolinesVarNotifyChangeAt                = "notify_change_at"
 	trampolinesVarRenameLock                    = "rename_lock"
 	trampolinesVarSecurityFileOpenAt            = "security_file_open_at"
@@ -448,7 +449,6 @@ type trampolinesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesMapSpecs struct {
-	Controls  *ebpf.MapSpec `ebpf:"controls"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
@@ -474,6 +474,8 @@ type trampolinesMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
+	Control             *ebpf.VariableSpec `ebpf:"control"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
@@ -514,7 +516,6 @@ func (o *trampolinesObjects) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesMaps struct {
-	Controls  *ebpf.Map `ebpf:"controls"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
@@ -537,7 +538,6 @@ type trampolinesMaps struct {
 
 func (m *trampolinesMaps) Close() error {
 	return _TrampolinesClose(
-		m.Controls,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
@@ -564,6 +564,8 @@ func (m *trampolinesMaps) Close() error {
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	Attentive           *ebpf.Variable `ebpf:"attentive"`
+	Control             *ebpf.Variable `ebpf:"control"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`

@@ -41,6 +41,7 @@
 // a function that the other calls.
 #define TURNS 32
 #define ROUNDS (MAX_DEPTH / TURNS)
+#define STRIDE 4 // steps in one call of such a function: the call costs as much as half a step
 #define TRIES 5
 #define SPINS 32 // times SPINS
 
@@ -53,21 +54,57 @@ enum end {
 	END_CUT,
 };
 
-// looked is what `tags` and `deads` say of a directory.
-#define UNASKED (~0u - 2) // nothing that holds
+#define UNASKED (~0u - 2) // neither `tags` nor `deads` have an entry that holds
 
-static __always_inline u32 looked(u64 address, struct tag *now)
+// number fills the part of `now` that lies in the inode.
+static __always_inline void number(struct inode *inode, struct tag *now)
 {
-	struct dead *dead = dead_at(now);
-	struct tag *tag;
+	now->ino = BPF_CORE_READ(inode, i_ino);
+	now->generation = BPF_CORE_READ(inode, i_generation);
+}
 
-	if (dead && *(volatile u64 *)&dead->mark == mark(now) && dead->inode == address && dead->parent == now->parent)
-		return DEAD;
-	tag = bpf_map_lookup_elem(&tags, &address);
+static __always_inline bool is_dead(u64 address, struct tag *now)
+{
+	struct dead *dead = dead_at(now->hash);
+
+	return dead && dead->inode == address && dead->parent == now->parent && dead->epoch == now->epoch &&
+	       latest(dead->mark) == mark(now);
+}
+
+static __always_inline u32 tagged(u64 address, struct tag *now)
+{
+	struct tag *tag = bpf_map_lookup_elem(&tags, &address);
+
 	if (tag && tag->epoch == now->epoch && tag->parent == now->parent && tag->hash == now->hash &&
 	    tag->ino == now->ino && tag->generation == now->generation)
 		return tag->state;
 	return UNASKED;
+}
+
+// passed is what is known of a directory that a climb passes. After a bump
+// nearly no entry holds; those of another epoch are told without reading inodes.
+static __always_inline u32 passed(struct inode *inode, struct tag *now)
+{
+	u64 address = (u64)inode;
+	struct dead *dead = dead_at(now->hash);
+	struct tag *tag;
+
+	if (dead && dead->inode == address && dead->parent == now->parent && dead->epoch == now->epoch) {
+		number(inode, now);
+		if (latest(dead->mark) == mark(now))
+			return DEAD;
+	}
+	tag = bpf_map_lookup_elem(&tags, &address);
+	if (!tag || tag->epoch != now->epoch || tag->parent != now->parent)
+		return UNASKED;
+	number(inode, now);
+	return tagged(address, now);
+}
+
+// looked is what is known of a directory, `now` being all that tells it.
+static __always_inline u32 looked(u64 address, struct tag *now)
+{
+	return is_dead(address, now) ? DEAD : tagged(address, now);
 }
 
 // remember writes a tag, or the mark of a dead directory.
@@ -79,12 +116,13 @@ static __always_inline void remember(u64 address, struct tag *tag)
 		bpf_map_update_elem(&tags, &address, tag, BPF_ANY);
 		return;
 	}
-	dead = dead_at(tag);
+	dead = dead_at(tag->hash);
 	if (!dead)
 		return;
 	dead->inode = address;
 	dead->parent = tag->parent;
-	*(volatile u64 *)&dead->mark = mark(tag);
+	dead->epoch = tag->epoch;
+	latest(dead->mark) = mark(tag);
 }
 
 // delta is the state that name leads to from state.
@@ -208,45 +246,48 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 static __always_inline void step_up(struct walk *w)
 {
 	struct dentry *d = (void *)w->at;
-	struct dentry *parent = BPF_CORE_READ(d, d_parent);
-	struct inode *inode = BPF_CORE_READ(d, d_inode);
-	struct tag now = {.parent = (u64)parent, .epoch = w->epoch};
+	struct link l;
+	struct tag now;
 	u32 state;
 
-	if (!inode)
+	look(d, &l);
+	if (!l.inode)
 		return end_walk(w, END_UNKNOWN, UNKNOWN);
-	now.hash = BPF_CORE_READ(d, d_name.hash);
-	now.ino = BPF_CORE_READ(inode, i_ino);
-	now.generation = BPF_CORE_READ(inode, i_generation);
-	state = looked((u64)inode, &now);
+	now = (struct tag){.parent = (u64)l.parent, .epoch = w->epoch, .hash = l.hash};
+	state = passed(l.inode, &now);
 	if (state != UNASKED)
 		return end_walk(w, END_COMPLETE, state);
-	if (parent == d)
-		return at_root(w, d, (u64)inode);
+	if (l.parent == d)
+		return at_root(w, d, (u64)l.inode);
 	if (w->at == w->mnt_root)
 		w->mnt_at = w->steps;
 	if (w->steps >= MAX_DEPTH)
 		return end_walk(w, END_UNKNOWN, UNKNOWN);
 	w->step[w->steps & (MAX_DEPTH - 1)] = w->at;
 	w->steps++;
-	w->at = (u64)parent;
+	w->at = (u64)l.parent;
 }
 
-__noinline int climb_one(u32 slot)
+__noinline int climb_some(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 
 	if (!s)
 		return 0;
-	step_up(&s->walk);
-	return !s->walk.end;
+#pragma unroll
+	for (int i = 0; i < STRIDE; i++) {
+		step_up(&s->walk);
+		if (s->walk.end)
+			return 0;
+	}
+	return 1;
 }
 
 // climb takes up to TURNS steps up and says whether there are more.
 __noinline int climb(u32 slot)
 {
-	for (int i = 0; i < TURNS; i++)
-		if (!climb_one(slot))
+	for (int i = 0; i < TURNS / STRIDE; i++)
+		if (!climb_some(slot))
 			return 0;
 	return 1;
 }
@@ -255,20 +296,19 @@ __noinline int climb(u32 slot)
 __noinline int descend_one(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
-	struct control *c = settings();
 	u32 n, state;
 	u64 at;
 
-	if (!s || !c)
+	if (!s)
 		return 0;
 	n = s->walk.steps;
 	state = s->walk.state;
-	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !c->binds))
+	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !control.binds))
 		return 0;
 	n--;
 	at = s->walk.step[n & (MAX_DEPTH - 1)];
 	state = state == DEAD ? DEAD : delta(state, at);
-	if (c->binds && state < UNATTACHED)
+	if (control.binds && state < UNATTACHED)
 		state = joined(state, at);
 	s->walk.state = state;
 	s->walk.steps = n;
@@ -283,7 +323,7 @@ __noinline int descend(u32 slot)
 	return 1;
 }
 
-static __always_inline void start_walk(struct walk *w, u32 epoch)
+static __always_inline void start_walk(struct walk *w, u64 epoch)
 {
 	struct vfsmount *mnt = (void *)w->via; // a member inside the macro would be relocated too
 
@@ -316,29 +356,25 @@ static __always_inline void walk_tree(u32 slot, struct walk *w)
 __noinline int try_resolve(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
-	struct control *c = settings();
 	struct tag tag = {};
-	struct dentry *d;
-	struct inode *inode;
+	struct link l;
 	u32 seq;
 
-	if (!s || !c)
+	if (!s)
 		return 0;
-	tag.epoch = *(volatile u32 *)&c->epoch;
+	tag.epoch = latest(control.epoch);
 	seq = settled_seq(1);
 	start_walk(&s->walk, tag.epoch);
 	walk_tree(slot, &s->walk);
-	d = (void *)s->walk.dir;
-	inode = BPF_CORE_READ(d, d_inode);
-	tag.parent = (u64)BPF_CORE_READ(d, d_parent);
-	tag.hash = BPF_CORE_READ(d, d_name.hash);
-	tag.ino = BPF_CORE_READ(inode, i_ino);
-	tag.generation = BPF_CORE_READ(inode, i_generation);
+	look((void *)s->walk.dir, &l);
+	tag.parent = (u64)l.parent;
+	tag.hash = l.hash;
+	number(l.inode, &tag);
 	tag.state = s->walk.state;
 	if ((seq & 1) || rename_seq() != seq)
 		return 0;
-	if (s->walk.end == END_COMPLETE && tag.state < UNATTACHED && *(volatile u32 *)&c->epoch == tag.epoch)
-		remember((u64)inode, &tag);
+	if (s->walk.end == END_COMPLETE && tag.state < UNATTACHED && latest(control.epoch) == tag.epoch)
+		remember((u64)l.inode, &tag);
 	return 1;
 }
 
@@ -385,17 +421,18 @@ static __noinline u32 ask(struct dentry *dir, struct vfsmount *mnt)
 // known_state is the state of directory dir as far as it is known.
 static __always_inline u32 known_state(struct dentry *dir)
 {
-	struct inode *inode = fetch(dir, d_inode);
-	struct control *c = settings();
-	struct tag now = {};
+	struct tag now = {.epoch = latest(control.epoch)};
+	struct inode *inode;
+	struct link l;
 
-	if (!inode || !c)
+	regard(dir, &l);
+	inode = l.inode;
+	if (!inode)
 		return DEAD;
-	now.parent = (u64)fetch(dir, d_parent);
+	now.parent = (u64)l.parent;
+	now.hash = l.hash;
 	now.ino = fetch(inode, i_ino);
-	now.hash = fetch(dir, d_name.hash);
 	now.generation = fetch(inode, i_generation);
-	now.epoch = *(volatile u32 *)&c->epoch;
 	return looked((u64)inode, &now);
 }
 
@@ -439,11 +476,11 @@ static __always_inline bool accepts(u32 state)
 	return !s || s->flags & STATE_ACCEPTS;
 }
 
-static __always_inline void bump(struct control *c)
+static __always_inline void bump(void)
 {
 	struct walks *counted = walk_counts();
 
-	__sync_fetch_and_add(&c->epoch, 1);
+	__sync_fetch_and_add(&control.epoch, 1);
 	if (counted)
 		count(counted->bumps);
 }

@@ -18,14 +18,30 @@ static __always_inline bool is_wanted(u32 op)
 	return wanted >> op & 1;
 }
 
+// append_name appends a name to the record's data; the walk is then at `next`.
+// A name that was being changed may lack its NUL: then the walk is repeated, as
+// the sequence of renames tells.
+static __always_inline void append_name(struct scratch *s, struct trail *t, struct link *l, struct dentry *next)
+{
+	u32 size = (l->length & (NAME_SPACE - 1)) + 1;
+
+	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH || l->length >= NAME_SPACE ||
+	    bpf_probe_read_kernel(&s->data[t->used & (DATA_SIZE - 1)], size, l->name)) {
+		t->end = END_CUT;
+		return;
+	}
+	t->used += size;
+	t->count++;
+	t->at = (u64)next;
+}
+
 // step_names appends the current name, or ends the walk at the filesystem's
 // root. On the way it notes where the actor's mount, or root directory, ends:
 // leaf-side names count for the view path up to there.
 static __always_inline void step_names(struct scratch *s, struct trail *t)
 {
 	struct dentry *d = (void *)t->at;
-	struct dentry *parent = BPF_CORE_READ(d, d_parent);
-	long n;
+	struct link l;
 
 	if (t->in_mount == ~0u && t->mnt) {
 		if (t->at == t->root && t->mnt == t->root_mnt) {
@@ -35,39 +51,32 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 			t->in_mount = t->count;
 		}
 	}
-	if (parent == d) {
+	look(d, &l);
+	if (l.parent == d)
 		t->end = BPF_CORE_READ(d, d_sb, s_root) == d ? END_ROOT : END_UNATTACHED;
-		return;
-	}
-	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH) {
-		t->end = END_CUT;
-		return;
-	}
-	n = bpf_probe_read_kernel_str(&s->data[t->used & (DATA_SIZE - 1)], NAME_SPACE,
-				      BPF_CORE_READ(d, d_name.name));
-	if (n <= 0) {
-		t->end = END_CUT;
-		return;
-	}
-	t->used += n;
-	t->count++;
-	t->at = (u64)parent;
+	else
+		append_name(s, t, &l, l.parent);
 }
 
-__noinline int write_name(u32 slot)
+__noinline int write_some_names(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 
 	if (!s)
 		return 0;
-	step_names(s, &s->trail);
-	return !s->trail.end;
+#pragma unroll
+	for (int i = 0; i < STRIDE; i++) {
+		step_names(s, &s->trail);
+		if (s->trail.end)
+			return 0;
+	}
+	return 1;
 }
 
 __noinline int write_names(u32 slot)
 {
-	for (int i = 0; i < TURNS; i++)
-		if (!write_name(slot))
+	for (int i = 0; i < TURNS / STRIDE; i++)
+		if (!write_some_names(slot))
 			return 0;
 	return 1;
 }
@@ -80,7 +89,7 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 	struct dentry *d = (void *)t->at;
 	struct mount *m = mount_of((struct vfsmount *)t->mnt);
 	struct mount *parent;
-	long n;
+	struct link l;
 
 	if (t->at == t->root && t->mnt == t->root_mnt) {
 		t->flags |= FLAG_VIEW;
@@ -95,19 +104,8 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 			t->end = END_UNATTACHED;
 		return;
 	}
-	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH) {
-		t->end = END_CUT;
-		return;
-	}
-	n = bpf_probe_read_kernel_str(&s->data[t->used & (DATA_SIZE - 1)], NAME_SPACE,
-				      BPF_CORE_READ(d, d_name.name));
-	if (n <= 0) {
-		t->end = END_CUT;
-		return;
-	}
-	t->used += n;
-	t->count++;
-	t->at = (u64)BPF_CORE_READ(d, d_parent);
+	look(d, &l);
+	append_name(s, t, &l, l.parent);
 }
 
 __noinline int write_view_name(u32 slot)
@@ -220,23 +218,34 @@ static __always_inline void write_path(u32 slot, struct scratch *s, struct dentr
 	t->start = t->used;
 }
 
+// FILL_ACTOR tells who acts; get is how members of the task are read.
+#define FILL_ACTOR(a, task, get)                                                                   \
+	({                                                                                         \
+		(a)->start = get(task, group_leader, start_boottime);                              \
+		(a)->ppid = get(task, group_leader, real_parent, tgid);                            \
+		(a)->uid = get(task, cred, euid.val);                                              \
+		(a)->gid = get(task, cred, egid.val);                                              \
+		(a)->loginuid = ~0u;                                                               \
+		if (bpf_core_field_exists((task)->loginuid))                                       \
+			(a)->loginuid = get(task, loginuid.val);                                   \
+		bpf_probe_read_kernel((a)->comm, COMM, &get(task, group_leader)->comm);            \
+	})
+
+// fill_actor reads the task directly where the kernel allows it (5.11+).
 static __always_inline void fill_actor(struct actor *a)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct task_struct *task;
 	u64 id = bpf_get_current_pid_tgid();
 
-	a->start = BPF_CORE_READ(leader, start_boottime);
 	a->tgid = id >> 32;
 	a->tid = id;
-	a->ppid = BPF_CORE_READ(leader, real_parent, tgid);
-	a->uid = BPF_CORE_READ(cred, euid.val);
-	a->gid = BPF_CORE_READ(cred, egid.val);
-	a->loginuid = ~0u;
-	if (bpf_core_field_exists(task->loginuid))
-		a->loginuid = BPF_CORE_READ(task, loginuid.val);
-	bpf_probe_read_kernel(a->comm, COMM, &leader->comm);
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		task = bpf_get_current_task_btf();
+		FILL_ACTOR(a, task, ___arrow);
+	} else {
+		task = (void *)bpf_get_current_task();
+		FILL_ACTOR(a, task, BPF_CORE_READ);
+	}
 }
 
 static __always_inline void fill_inode(struct record *r, struct inode *inode)
@@ -245,13 +254,13 @@ static __always_inline void fill_inode(struct record *r, struct inode *inode)
 
 	if (!inode)
 		return;
-	sb = BPF_CORE_READ(inode, i_sb);
-	r->ino = BPF_CORE_READ(inode, i_ino);
-	r->mode = BPF_CORE_READ(inode, i_mode);
-	r->nlink = BPF_CORE_READ(inode, i_nlink);
-	r->size = BPF_CORE_READ(inode, i_size);
-	r->dev = BPF_CORE_READ(sb, s_dev);
-	r->magic = BPF_CORE_READ(sb, s_magic);
+	sb = fetch(inode, i_sb);
+	r->ino = fetch(inode, i_ino);
+	r->mode = fetch(inode, i_mode);
+	r->nlink = fetch(inode, i_nlink);
+	r->size = fetch(inode, i_size);
+	r->dev = fetch(sb, s_dev);
+	r->magic = fetch(sb, s_magic);
 	r->flags |= FLAG_SIZE;
 }
 
@@ -290,7 +299,8 @@ static __always_inline void send(struct counters *counted, u32 slot, struct scra
 	s->record.data_bytes = data;
 	if (data > DATA_SIZE)
 		data = DATA_SIZE;
-	if (bpf_ringbuf_output(&ring, &s->record, sizeof(s->record) + data, 0))
+	if (bpf_ringbuf_output(&ring, &s->record, sizeof(s->record) + data,
+			       latest(attentive) ? BPF_RB_NO_WAKEUP : 0))
 		count(counted->lost_ring);
 	else
 		count(counted->emitted);
@@ -313,9 +323,9 @@ static __always_inline void emit(struct counters *counted, u32 op, u32 state, u6
 }
 
 // own says whether this very process acts, which would feed back.
-static __always_inline bool own(struct control *c)
+static __always_inline bool own(void)
 {
-	return bpf_get_current_pid_tgid() >> 32 == c->own_tgid;
+	return bpf_get_current_pid_tgid() >> 32 == control.own_tgid;
 }
 
 #endif

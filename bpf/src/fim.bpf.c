@@ -32,18 +32,15 @@ enum arm { ARM_OWN, ARM_SEED, ARM_BUMP };
 
 SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 {
-	struct control *c = settings();
 	u64 id = bpf_get_current_pid_tgid();
 
-	if (!c)
-		return 0;
 	if (ctx[0] == ARM_BUMP) {
-		bump(c);
+		bump();
 		return 0;
 	}
-	c->own_tgid = id >> 32;
-	c->seed_state = ctx[1];
-	c->seed_tid = ctx[0] == ARM_SEED ? (u32)id : 0;
+	control.own_tgid = id >> 32;
+	control.seed_state = ctx[1];
+	control.seed_tid = ctx[0] == ARM_SEED ? (u32)id : 0;
 	return 0;
 }
 

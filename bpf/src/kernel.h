@@ -32,6 +32,7 @@ typedef _Bool bool;
 enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6,
        BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_QUEUE = 22, BPF_MAP_TYPE_RINGBUF = 27 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+enum { BPF_F_MMAPABLE = 1 << 10, BPF_RB_NO_WAKEUP = 1 };
 
 // The registers at a kprobe. Their order is ABI, so these are not relocated.
 // bpf_tracing.h takes the kernel's member names when it sees this macro.
@@ -158,6 +159,10 @@ struct kiocb {
 	struct file *ki_filp;
 };
 
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, // 5.11+
+};
+
 struct iattr {
 	unsigned int ia_valid;
 };
@@ -196,6 +201,47 @@ static __always_inline bool unnamed(struct dentry *dentry)
 // its first member is the sequence count, odd while a rename is under way. Go
 // looks it up.
 const volatile u64 rename_lock = 0;
+
+// link is what a walk reads of a dentry at each step.
+struct link {
+	struct dentry *parent;
+	u32 hash; // of the name
+	u32 length;
+	const unsigned char *name;
+	struct inode *inode;
+};
+
+#define OF_DENTRY(member) bpf_core_field_offset(struct dentry, member)
+#define OF_NAME(member) (OF_DENTRY(d_name) + bpf_core_field_offset(struct qstr, member) - OF_DENTRY(d_parent))
+
+// look reads a link. The kernel has its members in a row, so one call of a
+// helper reads them, where each alone would take one; the condition is known
+// when the program is loaded and costs nothing.
+static __always_inline void look(struct dentry *d, struct link *l)
+{
+	if (OF_NAME(hash) == 8 && OF_NAME(len) == 12 && OF_NAME(name) == 16 &&
+	    OF_DENTRY(d_inode) - OF_DENTRY(d_parent) == 24) {
+		bpf_probe_read_kernel(l, sizeof(*l), (void *)d + OF_DENTRY(d_parent));
+		return;
+	}
+	l->parent = BPF_CORE_READ(d, d_parent);
+	l->hash = BPF_CORE_READ(d, d_name.hash);
+	l->length = BPF_CORE_READ(d, d_name.len);
+	l->name = BPF_CORE_READ(d, d_name.name);
+	l->inode = BPF_CORE_READ(d, d_inode);
+}
+
+// regard reads parent, hash and inode of a link in the way that costs least.
+static __always_inline void regard(struct dentry *d, struct link *l)
+{
+#ifdef PROBES
+	look(d, l);
+#else
+	l->parent = d->d_parent;
+	l->hash = d->d_name.hash;
+	l->inode = d->d_inode;
+#endif
+}
 
 static __always_inline u32 rename_seq(void)
 {

@@ -18,17 +18,16 @@ static __always_inline bool failed(u64 result, u32 pointer)
 static __always_inline void made(u32 hook, u32 op, struct dentry *dentry)
 {
 	struct counters *counted = counters(hook);
-	struct control *c = settings();
 	u64 mnt;
 	u32 state;
 
-	if (!counted || !c)
+	if (!counted)
 		return;
 	state = judge_change(counted, dentry);
 	if (!accepts(state))
 		return;
 	mnt = take_mount(dentry);
-	if (own(c))
+	if (own())
 		count(counted->ignored);
 	else
 		emit(counted, op, state, (u64)dentry, mnt, fetch(dentry, d_inode));
@@ -39,15 +38,14 @@ static __always_inline void made(u32 hook, u32 op, struct dentry *dentry)
 static __always_inline void changed(u32 hook, u32 op, struct dentry *dentry)
 {
 	struct counters *counted = counters(hook);
-	struct control *c = settings();
 	u32 state;
 
-	if (!counted || !c || unnamed(dentry))
+	if (!counted || unnamed(dentry))
 		return;
 	state = judge(counted, dentry, NULL);
 	if (!accepts(state))
 		return;
-	if (own(c))
+	if (own())
 		count(counted->ignored);
 	else
 		emit(counted, op, state, (u64)dentry, 0, fetch(dentry, d_inode));

@@ -10,32 +10,26 @@
 
 #include "record.h"
 
-// What Go changes while programs run.
-struct control {
-	u32 epoch;     // tags of another epoch are void
+// What Go and the programs tell each other while they run: variables, which
+// cost no lookup.
+struct settings {
+	u64 epoch;     // tags of another epoch are void
 	u32 binds;     // a seed exists that is not a superblock's root
 	u32 own_tgid;  // this process: what it does is ignored
 	u32 seed_tid;  // the next directory that this thread opens is a seed …
 	u32 seed_state; // … in this state
 	u32 seeded;    // seeds taken so far, for Go to check
-	u64 seed_inode; // address of the last one, its key in seeds
 	u32 moving;    // entries of the map of that name
-	u32 unused;
+	u64 seed_inode; // address of the last seed, its key in seeds
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct control);
-} controls SEC(".maps");
+struct settings control SEC(".data.control") = {.epoch = 1};
 
-static __always_inline struct control *settings(void)
-{
-	u32 zero = 0;
+// Go looks at the ring by itself: to wake it would only cost.
+u32 attentive SEC(".data.control") = 0;
 
-	return bpf_map_lookup_elem(&controls, &zero);
-}
+// latest is the value that a variable has now; others write it.
+#define latest(variable) (*(volatile typeof(variable) *)&(variable))
 
 // The automaton's tables, written by Go only. State 0 is dead.
 struct {
@@ -83,10 +77,11 @@ struct {
 struct tag {
 	u64 parent; // address of the parent dentry
 	u64 ino;
+	u64 epoch;
 	u32 hash; // of the name
 	u32 generation;
-	u32 epoch;
 	u32 state;
+	u32 unused;
 };
 
 struct {
@@ -97,13 +92,15 @@ struct {
 } tags SEC(".maps");
 
 // Directories known to be dead, which nearly all are, each in the one place that
-// its numbers give: reading it costs a third of a lookup in `tags`. Two that
-// share a place only push each other out. The three words are not written as
-// one; but `mark` alone holds the epoch and all that tells the directory, save
-// from a copy in a snapshot, so what is torn does not match.
+// the hash of its name gives: reading it costs a third of a lookup in `tags`. Two that
+// share a place only push each other out. The words are not written as one; but
+// `mark` alone holds the epoch and all that tells the directory, save from a
+// copy in a snapshot, so what is torn does not match. The others spare a climb
+// from reading what `mark` is made of.
 struct dead {
 	u64 inode;  // address
 	u64 parent; // address of the parent dentry
+	u64 epoch;
 	u64 mark;
 };
 
@@ -129,14 +126,13 @@ static __always_inline u64 mix(u64 sum, u64 value)
 
 static __always_inline u64 mark(struct tag *tag)
 {
-	u64 sum = mix(mix(tag->epoch + 1, tag->ino), (u64)tag->generation << 32 | tag->hash);
-
-	return sum ? sum : 1; // 0: empty
+	return mix(mix(tag->epoch, tag->ino), (u64)tag->generation << 32 | tag->hash);
 }
 
-static __always_inline struct dead *dead_at(struct tag *tag)
+// The hash of a name has its parent's address in it (fs/dcache.c, full_name_hash).
+static __always_inline struct dead *dead_at(u32 hash)
 {
-	u32 place = spread(tag->ino ^ (u64)tag->hash << 32) >> (64 - DEAD_BITS);
+	u32 place = spread(hash) >> (64 - DEAD_BITS);
 
 	return bpf_map_lookup_elem(&deads, &place);
 }
@@ -243,30 +239,37 @@ struct {
 	__uint(max_entries, 4096 * 1024);
 } ring SEC(".maps");
 
+// A block of rows for each CPU, whose number Go knows, in memory that Go maps: a
+// task that is preempted in a map operation of bpf(2) keeps the kernel from
+// running probes on its CPU, so fim makes none to read what it counts.
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, HOOKS);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
 	__type(value, struct counters);
 } counts SEC(".maps");
 
 static __always_inline struct counters *counters(u32 hook)
 {
-	return bpf_map_lookup_elem(&counts, &hook);
+	u32 row = bpf_get_smp_processor_id() * HOOKS + hook;
+
+	return bpf_map_lookup_elem(&counts, &row);
 }
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
 	__type(value, struct walks);
 } walked SEC(".maps");
 
 static __always_inline struct walks *walk_counts(void)
 {
-	u32 zero = 0;
+	u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&walked, &zero);
+	return bpf_map_lookup_elem(&walked, &cpu);
 }
 
 // Atomic because LSM programs can be preempted on their CPU.
@@ -279,12 +282,11 @@ struct walk {
 	u64 at;       // the dentry the walk stands on
 	u64 mnt;      // mount to go on through at an unseeded root; 0: none known
 	u64 mnt_root; // that mount's root
-	u32 mnt_at;   // number of steps when mnt_root was passed
-	u32 epoch;
+	u64 epoch;
+	u32 mnt_at; // number of steps when mnt_root was passed
 	u32 state;
 	u32 end; // enum end
 	u32 steps;
-	u32 unused;
 	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
 };
 

@@ -85,14 +85,13 @@ static __always_inline void emit_modify(struct counters *counted, u32 state, str
 static __always_inline void on_modify(struct file *file, u32 flags)
 {
 	struct counters *counted = counters(HOOK_MODIFY);
-	struct control *c = settings();
 	struct vfsmount *mnt = fetch(file, f_path.mnt);
 	struct dentry *dentry = fetch(file, f_path.dentry);
 	struct inode *inode = fetch(file, f_inode);
 	struct dirty *dirty;
 	u32 state;
 
-	if (!counted || !c || !inode || !dentry)
+	if (!counted || !inode || !dentry)
 		return;
 	count(counted->seen);
 	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
@@ -100,7 +99,7 @@ static __always_inline void on_modify(struct file *file, u32 flags)
 	state = judge(counted, dentry, mnt);
 	if (!accepts(state))
 		return;
-	if (own(c)) {
+	if (own()) {
 		count(counted->ignored);
 		return;
 	}

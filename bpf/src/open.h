@@ -16,12 +16,12 @@
 // itself, because no number that user space sees names it surely (btrfs
 // subvolumes share numbers, tmpfs hides generations). One that it has keeps its
 // state, which may join several mounts: Go sets the new one.
-static __always_inline void take_seed(struct control *c, struct file *file)
+static __always_inline void take_seed(struct file *file)
 {
 	struct dentry *dentry = fetch(file, f_path.dentry);
 	struct inode *inode = fetch(file, f_inode);
 	struct super_block *sb;
-	struct seed seed = {.state = c->seed_state};
+	struct seed seed = {.state = control.seed_state};
 	u64 key = (u64)inode;
 	u32 live = seed.state != DEAD;
 
@@ -35,35 +35,34 @@ static __always_inline void take_seed(struct control *c, struct file *file)
 		return;
 	bpf_map_update_elem(&supers, &seed.dev, &live, live ? BPF_ANY : BPF_NOEXIST);
 	if (fetch(sb, s_root) != dentry)
-		c->binds = 1;
-	c->seed_inode = key;
-	c->seed_tid = 0;
-	c->seeded++;
+		control.binds = 1;
+	control.seed_inode = key;
+	control.seed_tid = 0;
+	control.seeded++;
 }
 
 // is_seed says whether this open is the one that Go announced.
-static __always_inline bool is_seed(struct control *c)
+static __always_inline bool is_seed(void)
 {
-	return c->seed_tid && own(c) && c->seed_tid == (u32)bpf_get_current_pid_tgid();
+	return control.seed_tid && own() && control.seed_tid == (u32)bpf_get_current_pid_tgid();
 }
 
 static __always_inline void on_open(u64 first, u64 second, u64 result, u32 pointer)
 {
 	struct counters *counted = counters(HOOK_OPEN);
-	struct control *c = settings();
 	struct file *file = (void *)first;
 	struct dentry *dentry;
 	u32 op, state;
 
-	if (!counted || !c)
+	if (!counted)
 		return;
 	count(counted->seen);
 	if ((int)result) {
 		count(counted->failed);
 		return;
 	}
-	if (is_seed(c)) {
-		take_seed(c, file);
+	if (is_seed()) {
+		take_seed(file);
 		return;
 	}
 	op = fetch(file, f_mode) & FMODE_CREATED ? OP_CREATE : OP_OPEN;
@@ -73,7 +72,7 @@ static __always_inline void on_open(u64 first, u64 second, u64 result, u32 point
 	state = judge(counted, dentry, fetch(file, f_path.mnt));
 	if (!accepts(state))
 		return;
-	if (own(c))
+	if (own())
 		count(counted->ignored);
 	else
 		emit(counted, op, state, (u64)dentry, (u64)fetch(file, f_path.mnt), fetch(file, f_inode));

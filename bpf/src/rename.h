@@ -19,7 +19,7 @@ static __always_inline bool is_directory(struct inode *inode)
 
 // move_begins voids all tags if a directory changes its state by moving; where
 // old and new state are equal, so are those of everything beneath.
-static __always_inline void move_begins(struct counters *counted, struct control *c, u32 from, u32 to)
+static __always_inline void move_begins(struct counters *counted, u32 from, u32 to)
 {
 	u32 tid = bpf_get_current_pid_tgid(), one = 1;
 
@@ -28,19 +28,18 @@ static __always_inline void move_begins(struct counters *counted, struct control
 	if (bpf_map_update_elem(&moving, &tid, &one, BPF_ANY))
 		count(counted->lost_map);
 	else
-		count(c->moving);
-	bump(c);
+		count(control.moving);
+	bump();
 }
 
 static __always_inline void move_ends(void)
 {
 	u32 tid = bpf_get_current_pid_tgid();
-	struct control *c = settings();
 
-	if (!c || !*(volatile u32 *)&c->moving || bpf_map_delete_elem(&moving, &tid))
+	if (!latest(control.moving) || bpf_map_delete_elem(&moving, &tid))
 		return;
-	__sync_fetch_and_add(&c->moving, -1);
-	bump(c);
+	__sync_fetch_and_add(&control.moving, -1);
+	bump();
 }
 
 static __always_inline void emit_rename(struct counters *counted, u32 state, struct dentry *from,
@@ -68,11 +67,10 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 {
 	struct counters *counted = counters(HOOK_RENAME);
 	struct inode *replaced = fetch(to, d_inode);
-	struct control *c = settings();
 	u64 mnt, key = (u64)replaced;
 	u32 old, new, state;
 
-	if (!counted || !c)
+	if (!counted)
 		return;
 	count(counted->seen);
 	old = dir_state(counted, from, from);
@@ -84,11 +82,11 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	old = name_state(old, from);
 	new = name_state(new, to);
 	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
-		move_begins(counted, c, old, new);
+		move_begins(counted, old, new);
 	if (!accepts(old) && !accepts(new))
 		return;
 	mnt = take_mount(from);
-	if (own(c)) {
+	if (own()) {
 		count(counted->ignored);
 		return;
 	}

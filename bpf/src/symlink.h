@@ -24,18 +24,17 @@ static __always_inline void on_symlink(u64 first, u64 second, u64 result, u32 po
 {
 	struct counters *counted = counters(HOOK_SYMLINK);
 	struct dentry *dentry = (void *)first;
-	struct control *c = settings();
 	struct scratch *s;
 	u64 mnt;
 	u32 state, slot;
 
-	if (!counted || !c || !committed(HOOK_SYMLINK, result, pointer))
+	if (!counted || !committed(HOOK_SYMLINK, result, pointer))
 		return;
 	state = judge_change(counted, dentry);
 	if (!accepts(state))
 		return;
 	mnt = take_mount(dentry);
-	if (own(c)) {
+	if (own()) {
 		count(counted->ignored);
 		return;
 	}

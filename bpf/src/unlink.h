@@ -16,22 +16,22 @@ static __always_inline void on_delete(struct dentry *dentry)
 {
 	struct counters *counted = counters(HOOK_UNLINK);
 	struct inode *inode = fetch(dentry, d_inode);
-	struct control *c = settings();
 	u64 mnt, key = (u64)inode;
 	u32 state, op = OP_UNLINK;
 
-	if (!counted || !c || !inode)
+	if (!counted || !inode)
 		return;
 	count(counted->seen);
 	state = judge_change(counted, dentry);
 	if ((fetch(inode, i_mode) & S_IFMT) == S_IFDIR) {
-		bpf_map_delete_elem(&tags, &key); // its address will be reused
 		op = OP_RMDIR;
+		if (state != DEAD || control.binds) // else it has no tag that holds
+			bpf_map_delete_elem(&tags, &key); // its address will be reused
 	}
 	if (!accepts(state))
 		return;
 	mnt = take_mount(dentry);
-	if (own(c))
+	if (own())
 		count(counted->ignored);
 	else
 		emit(counted, op, state, (u64)dentry, mnt, inode);
