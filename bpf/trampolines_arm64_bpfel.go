@@ -175,7 +175,16 @@ type trampolinesScratch struct {
 		State   uint32
 		End     uint32
 		Steps   uint32
-		Step    [2048]uint64
+		Link    struct {
+			_      structs.HostLayout
+			Parent uint64
+			Hash   uint32
+			Length uint32
+			Name   uint64
+			Inode  uint64
+		}
+		Now  trampolinesTag
+		Step [2048]uint64
 	}
 	Trail struct {
 		_       structs.HostLayout
@@ -186,6 +195,14 @@ type trampolinesScratch struct {
 		MntRoot uint64
 		Root    uint64
 		RootMnt uint64
+		Link    struct {
+			_      structs.HostLayout
+			Parent uint64
+			Hash   uint32
+			Length uint32
+			Name   uint64
+			Inode  uint64
+		}
 		Start   uint32
 		Used    uint32
 		Count   uint32
@@ -310,11 +327,15 @@ const (
 	trampolinesProgFentrySecurityPathRmdir      = "fentry_security_path_rmdir"
 	trampolinesProgFentrySecurityPathSymlink    = "fentry_security_path_symlink"
 	trampolinesProgFentrySecurityPathUnlink     = "fentry_security_path_unlink"
+	trampolinesProgFentryTwinD_exchange         = "fentry_twin_d_exchange"
+	trampolinesProgFentryTwinD_move             = "fentry_twin_d_move"
 	trampolinesProgFexitVfsSetxattrNoperm       = "fexit___vfs_setxattr_noperm"
 	trampolinesProgFexitD_exchange              = "fexit_d_exchange"
 	trampolinesProgFexitD_move                  = "fexit_d_move"
 	trampolinesProgFexitNotifyChange            = "fexit_notify_change"
 	trampolinesProgFexitSecurityFileOpen        = "fexit_security_file_open"
+	trampolinesProgFexitTwinD_exchange          = "fexit_twin_d_exchange"
+	trampolinesProgFexitTwinD_move              = "fexit_twin_d_move"
 	trampolinesProgFexitVfsCreate               = "fexit_vfs_create"
 	trampolinesProgFexitVfsFileattrSet          = "fexit_vfs_fileattr_set"
 	trampolinesProgFexitVfsLink                 = "fexit_vfs_link"
@@ -418,11 +439,15 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityPathRmdir      *ebpf.ProgramSpec `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
+	FentryTwinD_exchange         *ebpf.ProgramSpec `ebpf:"fentry_twin_d_exchange"`
+	FentryTwinD_move             *ebpf.ProgramSpec `ebpf:"fentry_twin_d_move"`
 	FexitVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange              *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
 	FexitD_move                  *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
 	FexitNotifyChange            *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
 	FexitSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
+	FexitTwinD_exchange          *ebpf.ProgramSpec `ebpf:"fexit_twin_d_exchange"`
+	FexitTwinD_move              *ebpf.ProgramSpec `ebpf:"fexit_twin_d_move"`
 	FexitVfsCreate               *ebpf.ProgramSpec `ebpf:"fexit_vfs_create"`
 	FexitVfsFileattrSet          *ebpf.ProgramSpec `ebpf:"fexit_vfs_fileattr_set"`
 	FexitVfsLink                 *ebpf.ProgramSpec `ebpf:"fexit_vfs_link"`
@@ -608,11 +633,15 @@ type trampolinesPrograms struct {
 	FentrySecurityPathRmdir      *ebpf.Program `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.Program `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.Program `ebpf:"fentry_security_path_unlink"`
+	FentryTwinD_exchange         *ebpf.Program `ebpf:"fentry_twin_d_exchange"`
+	FentryTwinD_move             *ebpf.Program `ebpf:"fentry_twin_d_move"`
 	FexitVfsSetxattrNoperm       *ebpf.Program `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange              *ebpf.Program `ebpf:"fexit_d_exchange"`
 	FexitD_move                  *ebpf.Program `ebpf:"fexit_d_move"`
 	FexitNotifyChange            *ebpf.Program `ebpf:"fexit_notify_change"`
 	FexitSecurityFileOpen        *ebpf.Program `ebpf:"fexit_security_file_open"`
+	FexitTwinD_exchange          *ebpf.Program `ebpf:"fexit_twin_d_exchange"`
+	FexitTwinD_move              *ebpf.Program `ebpf:"fexit_twin_d_move"`
 	FexitVfsCreate               *ebpf.Program `ebpf:"fexit_vfs_create"`
 	FexitVfsFileattrSet          *ebpf.Program `ebpf:"fexit_vfs_fileattr_set"`
 	FexitVfsLink                 *ebpf.Program `ebpf:"fexit_vfs_link"`
@@ -655,11 +684,15 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityPathRmdir,
 		p.FentrySecurityPathSymlink,
 		p.FentrySecurityPathUnlink,
+		p.FentryTwinD_exchange,
+		p.FentryTwinD_move,
 		p.FexitVfsSetxattrNoperm,
 		p.FexitD_exchange,
 		p.FexitD_move,
 		p.FexitNotifyChange,
 		p.FexitSecurityFileOpen,
+		p.FexitTwinD_exchange,
+		p.FexitTwinD_move,
 		p.FexitVfsCreate,
 		p.FexitVfsFileattrSet,
 		p.FexitVfsLink,

@@ -25,10 +25,15 @@ static __always_inline void move_begins(struct counters *counted, u32 from, u32 
 
 	if (from == to && from < UNATTACHED)
 		return;
-	if (bpf_map_update_elem(&moving, &tid, &one, BPF_ANY))
-		count(counted->lost_map);
-	else
+	switch (bpf_map_update_elem(&moving, &tid, &one, BPF_NOEXIST)) {
+	case 0:
 		count(control.moving);
+		break;
+	case -EEXIST: // the twin's
+		break;
+	default:
+		count(counted->lost_map);
+	}
 	bump();
 }
 
@@ -40,6 +45,11 @@ static __always_inline void move_ends(void)
 		return;
 	__sync_fetch_and_add(&control.moving, -1);
 	bump();
+}
+
+static __always_inline bool moves_directory(struct dentry *from, struct dentry *to, bool exchange)
+{
+	return is_directory(fetch(from, d_inode)) || (exchange && is_directory(fetch(to, d_inode)));
 }
 
 static __always_inline void emit_rename(struct counters *counted, u32 state, struct dentry *from,
@@ -81,7 +91,7 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 		return;
 	old = name_state(old, from);
 	new = name_state(new, to);
-	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
+	if (moves_directory(from, to, exchange))
 		move_begins(counted, old, new);
 	if (!accepts(old) && !accepts(new))
 		return;
@@ -113,7 +123,26 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 
 SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir), const struct path *old_dir,
 	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+// on_twin voids the tags a second time. A probe is skipped on a CPU where a task
+// was preempted in a map call of bpf(2), a program on a trampoline where one was
+// preempted in the program itself: where both hang on a function, no user without
+// privileges keeps the tags of a moved directory alive.
+static __always_inline void on_twin(struct dentry *from, struct dentry *to, bool exchange)
+{
+	struct counters *counted = counters(HOOK_RENAME);
+	u32 old, new;
+
+	if (!counted || !moves_directory(from, to, exchange))
+		return;
+	old = name_state(dir_state(counted, from, from), from);
+	new = name_state(dir_state(counted, to, from), to);
+	move_begins(counted, old, new);
+}
+
 ENTRY_HOOK(d_move, on_move(dentry, target, false), struct dentry *dentry, struct dentry *target)
 ENTRY_HOOK(d_exchange, on_move(dentry1, dentry2, true), struct dentry *dentry1, struct dentry *dentry2)
 EXIT_HOOK(d_move, move_ends())
 EXIT_HOOK(d_exchange, move_ends())
+TWIN_HOOK(d_move, on_twin(dentry, target, false), move_ends(), struct dentry *dentry, struct dentry *target)
+TWIN_HOOK(d_exchange, on_twin(dentry1, dentry2, true), move_ends(), struct dentry *dentry1,
+	  struct dentry *dentry2)
