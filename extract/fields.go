@@ -85,7 +85,7 @@ var fields = []Field{
 		"../run/resolv.conf", func(e *event.Event) []byte { return e.File.LinkTarget }),
 	number("fs.nlink", "The number of names (hard links) after the operation.",
 		"1", func(e *event.Event) event.Uint { return e.File.Nlink }),
-	number("fs.size", "The size of a regular file in bytes after the operation. Absent while a write is under way: of a modify only a truncation has it.",
+	number("fs.size", "The size of a regular file in bytes after the operation. Absent of a modify, whose write is still under way.",
 		"57", func(e *event.Event) event.Uint { return e.File.Size }),
 
 	mode("fs.mode", "The permission bits after the operation, in octal with at least four digits.",
@@ -121,7 +121,7 @@ var fields = []Field{
 		"2f746d702f6a6f62", func(e *event.Event) []byte { return e.Old.ViewPath }),
 	number("fs.old.inode", "The inode number of the file that a rename replaced. Absent when there was none.",
 		"131843", func(e *event.Event) event.Uint { return nonzero(e.Old.Inode) }),
-	number("fs.old.size", "The size in bytes before the change: of a modify before this write, of a close before the first write through this open file.",
+	number("fs.old.size", "The size in bytes before the change: of a modify or a truncate before it, of a close before the first write through this open file.",
 		"0", func(e *event.Event) event.Uint { return e.Old.Size }),
 	mode("fs.old.mode", "The permission bits before the operation, as fs.mode.",
 		"0600", func(e *event.Event) event.Uint { return e.Old.Mode }),
