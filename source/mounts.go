@@ -93,7 +93,7 @@ func (m *mounts) check() {
 // follow notes a rename that moved mounts: the table shows them elsewhere from
 // then on, but the kernel does not mark it as changed.
 func (m *mounts) follow(e *event.Event) {
-	if e.Op != event.OpRename || e.File.Type != event.TypeDirectory {
+	if e.Op != event.OpRename || e.Failed || e.File.Type != event.TypeDirectory {
 		return
 	}
 	above := string(e.Old.HostPath) + "/"

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/bpf"
+	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/mount"
 	"github.com/falco-fim/fim/watch"
 )
@@ -62,6 +63,30 @@ func TestAnEventIsPlacedByTheMountsOfItsMoment(t *testing.T) {
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestOnlyARenameThatTookPlaceMovesMounts(t *testing.T) {
+	const line = "21 20 0:30 / /w/d/m rw - tmpfs t rw\n"
+	rename := func(old string, kind event.Type) *event.Event {
+		return &event.Event{Op: event.OpRename, Boot: 7, File: event.File{Type: kind}, Old: event.Old{HostPath: []byte(old)}}
+	}
+	refused := rename("/w/d", event.TypeDirectory)
+	refused.Failed = true
+	for _, c := range []struct {
+		event *event.Event
+		moved uint64
+	}{
+		{rename("/w/d", event.TypeDirectory), 7},
+		{rename("/w", event.TypeDirectory), 7},
+		{rename("/w/e", event.TypeDirectory), 0},
+		{rename("/w/d", event.TypeFile), 0},
+		{refused, 0},
+	} {
+		ms := &mounts{now: table(t, 1, 1, line)}
+		if ms.follow(c.event); ms.moved != c.moved {
+			t.Errorf("%s of %s, refused %v: moved at %d, want %d", c.event.Op, c.event.Old.HostPath, c.event.Failed, ms.moved, c.moved)
 		}
 	}
 }
