@@ -112,18 +112,28 @@ type trampolinesNames struct {
 type trampolinesOp uint32
 
 const (
-	trampolinesOpOP_OPEN    trampolinesOp = 1
-	trampolinesOpOP_CREATE  trampolinesOp = 2
-	trampolinesOpOP_MODIFY  trampolinesOp = 3
-	trampolinesOpOP_CLOSE   trampolinesOp = 4
-	trampolinesOpOP_ATTRIB  trampolinesOp = 5
-	trampolinesOpOP_RENAME  trampolinesOp = 6
-	trampolinesOpOP_LINK    trampolinesOp = 7
-	trampolinesOpOP_SYMLINK trampolinesOp = 8
-	trampolinesOpOP_UNLINK  trampolinesOp = 9
-	trampolinesOpOP_MKDIR   trampolinesOp = 10
-	trampolinesOpOP_RMDIR   trampolinesOp = 11
-	trampolinesOpOP_MKNOD   trampolinesOp = 12
+	trampolinesOpOP_OPEN        trampolinesOp = 1
+	trampolinesOpOP_CREATE      trampolinesOp = 2
+	trampolinesOpOP_MODIFY      trampolinesOp = 3
+	trampolinesOpOP_CLOSE       trampolinesOp = 4
+	trampolinesOpOP_TRUNCATE    trampolinesOp = 5
+	trampolinesOpOP_MMAP        trampolinesOp = 6
+	trampolinesOpOP_RENAME      trampolinesOp = 7
+	trampolinesOpOP_LINK        trampolinesOp = 8
+	trampolinesOpOP_SYMLINK     trampolinesOp = 9
+	trampolinesOpOP_UNLINK      trampolinesOp = 10
+	trampolinesOpOP_MKDIR       trampolinesOp = 11
+	trampolinesOpOP_RMDIR       trampolinesOp = 12
+	trampolinesOpOP_MKNOD       trampolinesOp = 13
+	trampolinesOpOP_CHMOD       trampolinesOp = 14
+	trampolinesOpOP_CHOWN       trampolinesOp = 15
+	trampolinesOpOP_UTIMES      trampolinesOp = 16
+	trampolinesOpOP_SETXATTR    trampolinesOp = 17
+	trampolinesOpOP_REMOVEXATTR trampolinesOp = 18
+	trampolinesOpOP_SETACL      trampolinesOp = 19
+	trampolinesOpOP_CHATTR      trampolinesOp = 20
+	trampolinesOpOP_EXEC        trampolinesOp = 21
+	trampolinesOpOP_ATTRIB      trampolinesOp = 22
 )
 
 type trampolinesPair struct {
