@@ -4,9 +4,12 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // aclPrefix and the kind of a list are the name of the attribute that holds it.
@@ -52,4 +55,13 @@ func parseACL(text string) ([]byte, error) {
 		list = binary.LittleEndian.AppendUint32(list, uint32(id))
 	}
 	return list, nil
+}
+
+// getacl reads a list, or finds none: from then on the kernel has it at hand.
+func getacl(a []string) error {
+	_, err := unix.Getxattr(a[1], aclPrefix+a[0], make([]byte, 1<<16))
+	if errors.Is(err, unix.ENODATA) {
+		return nil
+	}
+	return err
 }

@@ -49,6 +49,7 @@ var attributeSteps = []step{
 		return unix.Setxattr(a[2], aclPrefix+a[0], list, 0)
 	}},
 	{"removeacl", "access|default PATH", func(a []string) error { return unix.Removexattr(a[1], aclPrefix+a[0]) }},
+	{"getacl", "access|default PATH", getacl},
 	{"chattr", "+LETTERS|-LETTERS PATH", chattr},
 	{"fsxattr", "+LETTERS|-LETTERS PATH", fsxattr},
 }

@@ -34,10 +34,12 @@ func mountIdmapped(a []string) error {
 		return err
 	}
 	ids, end, err := mapping(id)
+	if end != nil {
+		defer end()
+	}
 	if err != nil {
 		return err
 	}
-	defer end()
 	tree, err := unix.OpenTree(unix.AT_FDCWD, a[0], unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return err
@@ -61,14 +63,10 @@ func mapping(id int) (ids *os.File, end func(), err error) {
 	if err := holder.Start(); err != nil {
 		return nil, nil, err
 	}
-	end = func() {
+	ids, err = os.Open(fmt.Sprintf("/proc/%d/ns/user", holder.Process.Pid))
+	return ids, func() {
+		ids.Close()
 		holder.Process.Kill()
 		holder.Wait()
-	}
-	ids, err = os.Open(fmt.Sprintf("/proc/%d/ns/user", holder.Process.Pid))
-	if err != nil {
-		end()
-		return nil, nil, err
-	}
-	return ids, func() { ids.Close(); end() }, nil
+	}, err
 }

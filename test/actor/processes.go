@@ -49,7 +49,7 @@ func await(a []string) error {
 	}
 }
 
-// dive makes a directory and goes into it, COUNT times: to where no path leads
+// dive makes a directory, unless it is there, and goes into it, COUNT times: to where no path leads
 // that a system call would take.
 func dive(a []string) error {
 	count, err := strconv.Atoi(a[1])
@@ -57,7 +57,10 @@ func dive(a []string) error {
 		return err
 	}
 	for range count {
-		if err := errors.Join(unix.Mkdir(a[0], 0o755), unix.Chdir(a[0])); err != nil {
+		if err := unix.Mkdir(a[0], 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		if err := unix.Chdir(a[0]); err != nil {
 			return err
 		}
 	}
