@@ -99,7 +99,7 @@ func (b *Backend) start(types *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	if b.objects, err = load(types, b.hooks, s, b.o.Ops); err != nil {
+	if b.objects, err = load(types, b.hooks, s, b.o.Ops, dfa.Start()); err != nil {
 		return err
 	}
 	if err := ship(b.objects, dfa, dfa.First()); err != nil {
@@ -110,7 +110,14 @@ func (b *Backend) start(types *btf.Cache) error {
 			return fmt.Errorf("fill the pool of scratch memory: %w", err)
 		}
 	}
-	if err := run(b.objects, armOwn, 0); err != nil {
+	if err := b.objects.table("turn").Put(nil, uint32(0)); err != nil {
+		return fmt.Errorf("let surveys of the mounts be made: %w", err)
+	}
+	var first uint64 // process, whose root directory is the host's
+	if b.o.HostRoot != "/" {
+		first = 1
+	}
+	if err := run(b.objects, armOwn, first); err != nil {
 		return err
 	}
 	if b.ring, err = openRing(b.objects); err != nil {
@@ -120,15 +127,16 @@ func (b *Backend) start(types *btf.Cache) error {
 		return err
 	}
 	b.seeder = &seeder{
-		objects: b.objects, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
+		objects: b.objects, dfa: dfa,
 		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
 	}
-	return b.seeder.refresh(b.o.Mounts)
+	return b.seeder.refresh()
 }
 
 // Refresh takes the host's mounts as they are now. It is to be called after
-// every change of the mount table, by the thread that calls Next.
-func (b *Backend) Refresh(mounts []Mount) error { return b.seeder.refresh(mounts) }
+// every change of the mount table, by the thread that calls Next: the kernel side
+// has seen by itself what was mounted, and learns so what was unmounted.
+func (b *Backend) Refresh() error { return b.seeder.refresh() }
 
 // Next fills e with the next event; its slices are valid until the next call.
 // It returns [os.ErrDeadlineExceeded] when none came until the deadline and

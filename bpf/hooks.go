@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"runtime"
 	"slices"
 
 	"github.com/falco-fim/fim/event"
@@ -50,6 +51,9 @@ var (
 	opChange = append(slices.Clone(opModify), event.OpAttrib)
 )
 
+// syscallPrefix is how the kernel's functions of system calls begin.
+var syscallPrefix = map[string]string{"amd64": "__x64_sys_", "arm64": "__arm64_sys_"}[runtime.GOARCH]
+
 // everything marks hooks without which the automaton itself is wrong.
 var everything = event.Ops()
 
@@ -61,6 +65,12 @@ var hooks = []hook{
 	{function: "d_exchange", needed: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "d_exchange", when: atReturn, needed: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "security_file_open", when: atResult, lsm: true, first: "file", needed: everything, counts: trampolinesHookHOOK_OPEN},
+
+	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "finish_automount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: syscallPrefix + "move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "__ia32_sys_move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: syscallPrefix + "pivot_root", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 
 	{function: "security_path_unlink", lsm: true, helps: opRemove, counts: trampolinesHookHOOK_STASH},
 	{function: "security_path_rmdir", lsm: true, helps: opRemove, counts: trampolinesHookHOOK_STASH},

@@ -56,8 +56,9 @@ const maxJoins = 65536
 // always are the programs that no hook stands for.
 var always = []string{"arm", "process_exit"}
 
-// load loads the programs that were planned, and no other.
-func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, error) {
+// load loads the programs that were planned, and no other, for an automaton that
+// starts in a state.
+func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op, start uint32) (*objects, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raise RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF maps to: %w; run as root or with CAP_SYS_RESOURCE", err)
 	}
@@ -69,13 +70,18 @@ func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, 
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded object: %w", err)
 	}
-	lock, err := renameLock()
+	locked, err := addresses(locks)
 	if err != nil {
 		return nil, err
 	}
 	for _, spec := range []*ebpf.CollectionSpec{first, second} {
-		if err := spec.Variables["rename_lock"].Set(lock); err != nil {
-			return nil, fmt.Errorf("set the address of rename_lock: %w", err)
+		for name, address := range locked {
+			if err := spec.Variables[name].Set(address); err != nil {
+				return nil, fmt.Errorf("set the address of %s: %w", name, err)
+			}
+		}
+		if err := spec.Variables["start"].Set(start); err != nil {
+			return nil, fmt.Errorf("set the automaton's first state: %w", err)
 		}
 		if err := prepare(spec, all, s, ops); err != nil {
 			return nil, err

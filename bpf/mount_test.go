@@ -50,11 +50,11 @@ func TestAFreshMountHasNoBlindWindow(t *testing.T) {
 	work := func(name string) []string {
 		return []string{step("mkdir", filepath.Join(dir, name)), step("mknod", filepath.Join(dir, name, "f")), step("mknod", filepath.Join(root, "away", name))}
 	}
-	mounts, place := hostMounts(t)
+	_, place := hostMounts(t)
 	b.o.Place = place
 	got := lines(observe(t, b, filepath.Join(root, "watched/end"), work("before")...), dir)
 	equal(t, got, []string{"mkdir before", "create before/f"})
-	if err := b.Refresh(mounts); err != nil {
+	if err := b.Refresh(); err != nil {
 		t.Fatal(err)
 	}
 	os.Remove(filepath.Join(root, "watched/end"))

@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	probesMapCarriers                      = "carriers"
 	probesMapCounts                        = "counts"
 	probesMapDeads                         = "deads"
 	probesMapDirties                       = "dirties"
@@ -31,7 +32,9 @@ const (
 	probesMapStashes                       = "stashes"
 	probesMapStates                        = "states"
 	probesMapSupers                        = "supers"
+	probesMapSurveys                       = "surveys"
 	probesMapTags                          = "tags"
+	probesMapTurn                          = "turn"
 	probesMapWalked                        = "walked"
 	probesMapWriters                       = "writers"
 	probesProgKprobeVfsSetxattrNoperm      = "kprobe___vfs_setxattr_noperm"
@@ -63,10 +66,14 @@ const (
 	probesProgKprobeVfsRemovexattr         = "kprobe_vfs_removexattr"
 	probesProgKprobeVfsSetAcl              = "kprobe_vfs_set_acl"
 	probesProgKprobeVfsSymlink             = "kprobe_vfs_symlink"
+	probesProgKretprobeArm64SysMoveMount   = "kretprobe___arm64_sys_move_mount"
+	probesProgKretprobeArm64SysPivotRoot   = "kretprobe___arm64_sys_pivot_root"
 	probesProgKretprobeVfsSetxattrNoperm   = "kretprobe___vfs_setxattr_noperm"
 	probesProgKretprobeD_exchange          = "kretprobe_d_exchange"
 	probesProgKretprobeD_move              = "kretprobe_d_move"
+	probesProgKretprobeFinishAutomount     = "kretprobe_finish_automount"
 	probesProgKretprobeNotifyChange        = "kretprobe_notify_change"
+	probesProgKretprobePathMount           = "kretprobe_path_mount"
 	probesProgKretprobeSecurityFileOpen    = "kretprobe_security_file_open"
 	probesProgKretprobeVfsCreate           = "kretprobe_vfs_create"
 	probesProgKretprobeVfsFileattrSet      = "kretprobe_vfs_fileattr_set"
@@ -80,9 +87,11 @@ const (
 	probesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
 	probesVarAttentive                     = "attentive"
 	probesVarControl                       = "control"
+	probesVarMountLock                     = "mount_lock"
 	probesVarNotifyChangeAt                = "notify_change_at"
 	probesVarRenameLock                    = "rename_lock"
 	probesVarSecurityFileOpenAt            = "security_file_open_at"
+	probesVarStart                         = "start"
 	probesVarUnusedFlag                    = "unused_flag"
 	probesVarUnusedHook                    = "unused_hook"
 	probesVarUnusedOp                      = "unused_op"
@@ -171,10 +180,14 @@ type probesProgramSpecs struct {
 	KprobeVfsRemovexattr         *ebpf.ProgramSpec `ebpf:"kprobe_vfs_removexattr"`
 	KprobeVfsSetAcl              *ebpf.ProgramSpec `ebpf:"kprobe_vfs_set_acl"`
 	KprobeVfsSymlink             *ebpf.ProgramSpec `ebpf:"kprobe_vfs_symlink"`
+	KretprobeArm64SysMoveMount   *ebpf.ProgramSpec `ebpf:"kretprobe___arm64_sys_move_mount"`
+	KretprobeArm64SysPivotRoot   *ebpf.ProgramSpec `ebpf:"kretprobe___arm64_sys_pivot_root"`
 	KretprobeVfsSetxattrNoperm   *ebpf.ProgramSpec `ebpf:"kretprobe___vfs_setxattr_noperm"`
 	KretprobeD_exchange          *ebpf.ProgramSpec `ebpf:"kretprobe_d_exchange"`
 	KretprobeD_move              *ebpf.ProgramSpec `ebpf:"kretprobe_d_move"`
+	KretprobeFinishAutomount     *ebpf.ProgramSpec `ebpf:"kretprobe_finish_automount"`
 	KretprobeNotifyChange        *ebpf.ProgramSpec `ebpf:"kretprobe_notify_change"`
+	KretprobePathMount           *ebpf.ProgramSpec `ebpf:"kretprobe_path_mount"`
 	KretprobeSecurityFileOpen    *ebpf.ProgramSpec `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate           *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_create"`
 	KretprobeVfsFileattrSet      *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fileattr_set"`
@@ -191,6 +204,7 @@ type probesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesMapSpecs struct {
+	Carriers  *ebpf.MapSpec `ebpf:"carriers"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
@@ -206,7 +220,9 @@ type probesMapSpecs struct {
 	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
 	States    *ebpf.MapSpec `ebpf:"states"`
 	Supers    *ebpf.MapSpec `ebpf:"supers"`
+	Surveys   *ebpf.MapSpec `ebpf:"surveys"`
 	Tags      *ebpf.MapSpec `ebpf:"tags"`
+	Turn      *ebpf.MapSpec `ebpf:"turn"`
 	Walked    *ebpf.MapSpec `ebpf:"walked"`
 	Writers   *ebpf.MapSpec `ebpf:"writers"`
 }
@@ -218,9 +234,11 @@ type probesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
 	Control             *ebpf.VariableSpec `ebpf:"control"`
+	MountLock           *ebpf.VariableSpec `ebpf:"mount_lock"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	Start               *ebpf.VariableSpec `ebpf:"start"`
 	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
 	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
@@ -258,6 +276,7 @@ func (o *probesObjects) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesMaps struct {
+	Carriers  *ebpf.Map `ebpf:"carriers"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
@@ -273,13 +292,16 @@ type probesMaps struct {
 	Stashes   *ebpf.Map `ebpf:"stashes"`
 	States    *ebpf.Map `ebpf:"states"`
 	Supers    *ebpf.Map `ebpf:"supers"`
+	Surveys   *ebpf.Map `ebpf:"surveys"`
 	Tags      *ebpf.Map `ebpf:"tags"`
+	Turn      *ebpf.Map `ebpf:"turn"`
 	Walked    *ebpf.Map `ebpf:"walked"`
 	Writers   *ebpf.Map `ebpf:"writers"`
 }
 
 func (m *probesMaps) Close() error {
 	return _ProbesClose(
+		m.Carriers,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
@@ -295,7 +317,9 @@ func (m *probesMaps) Close() error {
 		m.Stashes,
 		m.States,
 		m.Supers,
+		m.Surveys,
 		m.Tags,
+		m.Turn,
 		m.Walked,
 		m.Writers,
 	)
@@ -308,9 +332,11 @@ type probesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	Attentive           *ebpf.Variable `ebpf:"attentive"`
 	Control             *ebpf.Variable `ebpf:"control"`
+	MountLock           *ebpf.Variable `ebpf:"mount_lock"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
+	Start               *ebpf.Variable `ebpf:"start"`
 	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
 	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
@@ -361,10 +387,14 @@ type probesPrograms struct {
 	KprobeVfsRemovexattr         *ebpf.Program `ebpf:"kprobe_vfs_removexattr"`
 	KprobeVfsSetAcl              *ebpf.Program `ebpf:"kprobe_vfs_set_acl"`
 	KprobeVfsSymlink             *ebpf.Program `ebpf:"kprobe_vfs_symlink"`
+	KretprobeArm64SysMoveMount   *ebpf.Program `ebpf:"kretprobe___arm64_sys_move_mount"`
+	KretprobeArm64SysPivotRoot   *ebpf.Program `ebpf:"kretprobe___arm64_sys_pivot_root"`
 	KretprobeVfsSetxattrNoperm   *ebpf.Program `ebpf:"kretprobe___vfs_setxattr_noperm"`
 	KretprobeD_exchange          *ebpf.Program `ebpf:"kretprobe_d_exchange"`
 	KretprobeD_move              *ebpf.Program `ebpf:"kretprobe_d_move"`
+	KretprobeFinishAutomount     *ebpf.Program `ebpf:"kretprobe_finish_automount"`
 	KretprobeNotifyChange        *ebpf.Program `ebpf:"kretprobe_notify_change"`
+	KretprobePathMount           *ebpf.Program `ebpf:"kretprobe_path_mount"`
 	KretprobeSecurityFileOpen    *ebpf.Program `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate           *ebpf.Program `ebpf:"kretprobe_vfs_create"`
 	KretprobeVfsFileattrSet      *ebpf.Program `ebpf:"kretprobe_vfs_fileattr_set"`
@@ -408,10 +438,14 @@ func (p *probesPrograms) Close() error {
 		p.KprobeVfsRemovexattr,
 		p.KprobeVfsSetAcl,
 		p.KprobeVfsSymlink,
+		p.KretprobeArm64SysMoveMount,
+		p.KretprobeArm64SysPivotRoot,
 		p.KretprobeVfsSetxattrNoperm,
 		p.KretprobeD_exchange,
 		p.KretprobeD_move,
+		p.KretprobeFinishAutomount,
 		p.KretprobeNotifyChange,
+		p.KretprobePathMount,
 		p.KretprobeSecurityFileOpen,
 		p.KretprobeVfsCreate,
 		p.KretprobeVfsFileattrSet,

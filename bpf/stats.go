@@ -18,7 +18,7 @@ type Counter struct {
 
 // hookNames are the names of the rows of counters, in the order of enum hook.
 var hookNames = [trampolinesHookHOOKS]string{
-	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib",
+	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib", "mount",
 }
 
 // hookColumns are what each row counts.
@@ -86,6 +86,8 @@ func walks(o *objects) (sum trampolinesWalks) {
 		sum.GaveUp += c.GaveUp
 		sum.Bumps += c.Bumps
 		sum.NoScratch += c.NoScratch
+		sum.Surveys += c.Surveys
+		sum.Unsure += c.Unsure
 	}
 	return sum
 }
@@ -115,8 +117,10 @@ func (b *Backend) count() []Counter {
 		Counter{"ebpf_climbs", "climbs through directories", w.Climbs},
 		Counter{"ebpf_climb_retries", "climbs repeated because a rename overtook them", w.Retries},
 		Counter{"ebpf_climbs_given_up", "climbs that ended without an answer", w.GaveUp},
-		Counter{"ebpf_epoch_bumps", "renames that voided the states of directories", w.Bumps},
+		Counter{"ebpf_epoch_bumps", "renames and mounts that voided the states of directories", w.Bumps},
 		Counter{"ebpf_climbs_without_memory", "climbs not made for want of scratch memory", w.NoScratch},
+		Counter{"ebpf_mount_surveys", "surveys of the host's mounts", w.Surveys},
+		Counter{"ebpf_mount_unsure", "directories taken for watched because their mounts had just changed", w.Unsure},
 		Counter{"ebpf_skipped", "calls that the kernel skipped a program for", b.skipped()},
 		Counter{"ebpf_undecided", "records lost because renames kept overtaking the walk", b.paths.undecided.Load()},
 		Counter{"ebpf_unmatched", "records that no pattern matches", b.paths.unlike.Load()},

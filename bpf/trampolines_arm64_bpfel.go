@@ -98,7 +98,8 @@ const (
 	trampolinesHookHOOK_MKNOD   trampolinesHook = 8
 	trampolinesHookHOOK_STASH   trampolinesHook = 9
 	trampolinesHookHOOK_ATTRIB  trampolinesHook = 10
-	trampolinesHookHOOKS        trampolinesHook = 11
+	trampolinesHookHOOK_MOUNT   trampolinesHook = 11
+	trampolinesHookHOOKS        trampolinesHook = 12
 )
 
 type trampolinesNames struct {
@@ -164,18 +165,15 @@ type trampolinesRecord struct {
 type trampolinesScratch struct {
 	_    structs.HostLayout
 	Walk struct {
-		_       structs.HostLayout
-		Dir     uint64
-		Via     uint64
-		At      uint64
-		Mnt     uint64
-		MntRoot uint64
-		Epoch   uint64
-		MntAt   uint32
-		State   uint32
-		End     uint32
-		Steps   uint32
-		Step    [2048]uint64
+		_      structs.HostLayout
+		Dir    uint64
+		At     uint64
+		Epoch  uint64
+		Survey uint32
+		State  uint32
+		End    uint32
+		Steps  uint32
+		Step   [2048]uint64
 	}
 	Trail struct {
 		_       structs.HostLayout
@@ -199,23 +197,34 @@ type trampolinesScratch struct {
 
 type trampolinesSeed struct {
 	_          structs.HostLayout
-	State      uint32
-	Dev        uint32
 	Ino        uint64
+	Dev        uint32
 	Generation uint32
-	Unused     uint32
+	Sights     [2]struct {
+		_      structs.HostLayout
+		Survey uint32
+		State  uint32
+	}
+	Bind   uint32
+	Unused uint32
 }
 
 type trampolinesSettings struct {
-	_         structs.HostLayout
-	Epoch     uint64
-	Binds     uint32
-	OwnTgid   uint32
-	SeedTid   uint32
-	SeedState uint32
-	Seeded    uint32
-	Moving    uint32
-	SeedInode uint64
+	_        structs.HostLayout
+	Epoch    uint64
+	Host     uint64
+	Event    uint64
+	Sum      uint64
+	Moved    uint64
+	Survey   uint32
+	Asked    uint32
+	Done     uint32
+	Binds    uint32
+	OwnTgid  uint32
+	Moving   uint32
+	Lacks    [2]uint32
+	Carrying uint32
+	Moves    uint32
 }
 
 type trampolinesStash struct {
@@ -238,6 +247,28 @@ const (
 	trampolinesStateFlagSTATE_ACCEPTS trampolinesStateFlag = 2
 )
 
+type trampolinesSurvey struct {
+	_       structs.HostLayout
+	Ns      uint64
+	Event   uint64
+	Root    uint64
+	RootMnt uint64
+	Mount   uint64
+	At      uint64
+	Mnt     uint64
+	MntRoot uint64
+	Sum     uint64
+	Number  uint32
+	Over    uint32
+	Back    uint32
+	Binds   uint32
+	Steps   uint32
+	State   uint32
+	End     uint32
+	Unused  uint32
+	Step    [2048]uint64
+}
+
 type trampolinesTag struct {
 	_          structs.HostLayout
 	Parent     uint64
@@ -256,6 +287,8 @@ type trampolinesWalks struct {
 	GaveUp    uint64
 	Bumps     uint64
 	NoScratch uint64
+	Surveys   uint64
+	Unsure    uint64
 }
 
 type trampolinesWriter struct {
@@ -274,6 +307,7 @@ type trampolinesWritten struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	trampolinesMapCarriers                      = "carriers"
 	trampolinesMapCounts                        = "counts"
 	trampolinesMapDeads                         = "deads"
 	trampolinesMapDirties                       = "dirties"
@@ -289,7 +323,9 @@ const (
 	trampolinesMapStashes                       = "stashes"
 	trampolinesMapStates                        = "states"
 	trampolinesMapSupers                        = "supers"
+	trampolinesMapSurveys                       = "surveys"
 	trampolinesMapTags                          = "tags"
+	trampolinesMapTurn                          = "turn"
 	trampolinesMapWalked                        = "walked"
 	trampolinesMapWriters                       = "writers"
 	trampolinesProgArm                          = "arm"
@@ -310,10 +346,14 @@ const (
 	trampolinesProgFentrySecurityPathRmdir      = "fentry_security_path_rmdir"
 	trampolinesProgFentrySecurityPathSymlink    = "fentry_security_path_symlink"
 	trampolinesProgFentrySecurityPathUnlink     = "fentry_security_path_unlink"
+	trampolinesProgFexitArm64SysMoveMount       = "fexit___arm64_sys_move_mount"
+	trampolinesProgFexitArm64SysPivotRoot       = "fexit___arm64_sys_pivot_root"
 	trampolinesProgFexitVfsSetxattrNoperm       = "fexit___vfs_setxattr_noperm"
 	trampolinesProgFexitD_exchange              = "fexit_d_exchange"
 	trampolinesProgFexitD_move                  = "fexit_d_move"
+	trampolinesProgFexitFinishAutomount         = "fexit_finish_automount"
 	trampolinesProgFexitNotifyChange            = "fexit_notify_change"
+	trampolinesProgFexitPathMount               = "fexit_path_mount"
 	trampolinesProgFexitSecurityFileOpen        = "fexit_security_file_open"
 	trampolinesProgFexitVfsCreate               = "fexit_vfs_create"
 	trampolinesProgFexitVfsFileattrSet          = "fexit_vfs_fileattr_set"
@@ -338,9 +378,11 @@ const (
 	trampolinesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
 	trampolinesVarAttentive                     = "attentive"
 	trampolinesVarControl                       = "control"
+	trampolinesVarMountLock                     = "mount_lock"
 	trampolinesVarNotifyChangeAt                = "notify_change_at"
 	trampolinesVarRenameLock                    = "rename_lock"
 	trampolinesVarSecurityFileOpenAt            = "security_file_open_at"
+	trampolinesVarStart                         = "start"
 	trampolinesVarUnusedFlag                    = "unused_flag"
 	trampolinesVarUnusedHook                    = "unused_hook"
 	trampolinesVarUnusedOp                      = "unused_op"
@@ -418,10 +460,14 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityPathRmdir      *ebpf.ProgramSpec `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
+	FexitArm64SysMoveMount       *ebpf.ProgramSpec `ebpf:"fexit___arm64_sys_move_mount"`
+	FexitArm64SysPivotRoot       *ebpf.ProgramSpec `ebpf:"fexit___arm64_sys_pivot_root"`
 	FexitVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange              *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
 	FexitD_move                  *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
+	FexitFinishAutomount         *ebpf.ProgramSpec `ebpf:"fexit_finish_automount"`
 	FexitNotifyChange            *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
+	FexitPathMount               *ebpf.ProgramSpec `ebpf:"fexit_path_mount"`
 	FexitSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
 	FexitVfsCreate               *ebpf.ProgramSpec `ebpf:"fexit_vfs_create"`
 	FexitVfsFileattrSet          *ebpf.ProgramSpec `ebpf:"fexit_vfs_fileattr_set"`
@@ -449,6 +495,7 @@ type trampolinesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesMapSpecs struct {
+	Carriers  *ebpf.MapSpec `ebpf:"carriers"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
@@ -464,7 +511,9 @@ type trampolinesMapSpecs struct {
 	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
 	States    *ebpf.MapSpec `ebpf:"states"`
 	Supers    *ebpf.MapSpec `ebpf:"supers"`
+	Surveys   *ebpf.MapSpec `ebpf:"surveys"`
 	Tags      *ebpf.MapSpec `ebpf:"tags"`
+	Turn      *ebpf.MapSpec `ebpf:"turn"`
 	Walked    *ebpf.MapSpec `ebpf:"walked"`
 	Writers   *ebpf.MapSpec `ebpf:"writers"`
 }
@@ -476,9 +525,11 @@ type trampolinesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
 	Control             *ebpf.VariableSpec `ebpf:"control"`
+	MountLock           *ebpf.VariableSpec `ebpf:"mount_lock"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	Start               *ebpf.VariableSpec `ebpf:"start"`
 	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
 	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
@@ -516,6 +567,7 @@ func (o *trampolinesObjects) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesMaps struct {
+	Carriers  *ebpf.Map `ebpf:"carriers"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
@@ -531,13 +583,16 @@ type trampolinesMaps struct {
 	Stashes   *ebpf.Map `ebpf:"stashes"`
 	States    *ebpf.Map `ebpf:"states"`
 	Supers    *ebpf.Map `ebpf:"supers"`
+	Surveys   *ebpf.Map `ebpf:"surveys"`
 	Tags      *ebpf.Map `ebpf:"tags"`
+	Turn      *ebpf.Map `ebpf:"turn"`
 	Walked    *ebpf.Map `ebpf:"walked"`
 	Writers   *ebpf.Map `ebpf:"writers"`
 }
 
 func (m *trampolinesMaps) Close() error {
 	return _TrampolinesClose(
+		m.Carriers,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
@@ -553,7 +608,9 @@ func (m *trampolinesMaps) Close() error {
 		m.Stashes,
 		m.States,
 		m.Supers,
+		m.Surveys,
 		m.Tags,
+		m.Turn,
 		m.Walked,
 		m.Writers,
 	)
@@ -566,9 +623,11 @@ type trampolinesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	Attentive           *ebpf.Variable `ebpf:"attentive"`
 	Control             *ebpf.Variable `ebpf:"control"`
+	MountLock           *ebpf.Variable `ebpf:"mount_lock"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
+	Start               *ebpf.Variable `ebpf:"start"`
 	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
 	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
@@ -608,10 +667,14 @@ type trampolinesPrograms struct {
 	FentrySecurityPathRmdir      *ebpf.Program `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.Program `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.Program `ebpf:"fentry_security_path_unlink"`
+	FexitArm64SysMoveMount       *ebpf.Program `ebpf:"fexit___arm64_sys_move_mount"`
+	FexitArm64SysPivotRoot       *ebpf.Program `ebpf:"fexit___arm64_sys_pivot_root"`
 	FexitVfsSetxattrNoperm       *ebpf.Program `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange              *ebpf.Program `ebpf:"fexit_d_exchange"`
 	FexitD_move                  *ebpf.Program `ebpf:"fexit_d_move"`
+	FexitFinishAutomount         *ebpf.Program `ebpf:"fexit_finish_automount"`
 	FexitNotifyChange            *ebpf.Program `ebpf:"fexit_notify_change"`
+	FexitPathMount               *ebpf.Program `ebpf:"fexit_path_mount"`
 	FexitSecurityFileOpen        *ebpf.Program `ebpf:"fexit_security_file_open"`
 	FexitVfsCreate               *ebpf.Program `ebpf:"fexit_vfs_create"`
 	FexitVfsFileattrSet          *ebpf.Program `ebpf:"fexit_vfs_fileattr_set"`
@@ -655,10 +718,14 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityPathRmdir,
 		p.FentrySecurityPathSymlink,
 		p.FentrySecurityPathUnlink,
+		p.FexitArm64SysMoveMount,
+		p.FexitArm64SysPivotRoot,
 		p.FexitVfsSetxattrNoperm,
 		p.FexitD_exchange,
 		p.FexitD_move,
+		p.FexitFinishAutomount,
 		p.FexitNotifyChange,
+		p.FexitPathMount,
 		p.FexitSecurityFileOpen,
 		p.FexitVfsCreate,
 		p.FexitVfsFileattrSet,

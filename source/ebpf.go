@@ -53,7 +53,7 @@ func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
 	b.mounts.check()
 	if b.mounts.changed {
 		b.mounts.changed = false
-		if err := b.Refresh(b.mounts.kernel()); err != nil {
+		if err := b.Refresh(); err != nil {
 			b.logf("ebpf: not all mounts are known to the kernel side: %v", err)
 		}
 	}

@@ -57,7 +57,7 @@ static __always_inline void on_release(struct file *file)
 	count(counted->seen);
 	dentry = fetch(file, f_path.dentry);
 	if (inode && dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
-		state = judge(counted, dentry, fetch(file, f_path.mnt));
+		state = judge(counted, dentry);
 		if (accepts(state))
 			emit_close(counted, state, dentry, inode, dirty);
 	}

@@ -42,7 +42,7 @@ static __always_inline void changed(u32 hook, u32 op, struct dentry *dentry)
 
 	if (!counted || unnamed(dentry))
 		return;
-	state = judge(counted, dentry, NULL);
+	state = judge(counted, dentry);
 	if (!accepts(state))
 		return;
 	if (own())

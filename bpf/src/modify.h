@@ -96,7 +96,7 @@ static __always_inline void on_modify(struct file *file, u32 flags)
 	count(counted->seen);
 	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
 		return;
-	state = judge(counted, dentry, mnt);
+	state = judge(counted, dentry);
 	if (!accepts(state))
 		return;
 	if (own()) {

@@ -11,35 +11,68 @@
 // not come here.
 
 #include "hook.h"
+#include "survey.h"
 
 static __always_inline bool is_directory(struct inode *inode)
 {
 	return inode && (fetch(inode, i_mode) & S_IFMT) == S_IFDIR;
 }
 
-// move_begins voids all tags if a directory changes its state by moving; where
-// old and new state are equal, so are those of everything beneath.
-static __always_inline void move_begins(struct counters *counted, u32 from, u32 to)
-{
-	u32 tid = bpf_get_current_pid_tgid(), one = 1;
+// What a thread has to do when the rename of a directory is over.
+enum leaving {
+	LEAVE_BUMP = 1,   // void all tags once more
+	LEAVE_SURVEY = 2, // mounts were moved along
+};
 
-	if (from == to && from < UNATTACHED)
-		return;
-	if (bpf_map_update_elem(&moving, &tid, &one, BPF_ANY))
+// move_begins voids all tags if a directory changes its state by moving; where
+// old and new state are equal, so are those of everything beneath. All renames of
+// directories are noted until they end, so that no survey counts that one may
+// have overtaken.
+static __always_inline void move_begins(struct counters *counted, u32 old, u32 new, struct dentry *from,
+					struct dentry *exchanged)
+{
+	u32 tid = bpf_get_current_pid_tgid(), leaving = 0;
+
+	count(control.moving); // before it looks whether a survey has passed here
+	if (old != new || old >= UNATTACHED)
+		leaving |= LEAVE_BUMP;
+	if (carries(from) || (exchanged && carries(exchanged)))
+		leaving |= LEAVE_SURVEY;
+	if (bpf_map_update_elem(&moving, &tid, &leaving, BPF_ANY)) {
 		count(counted->lost_map);
-	else
-		count(control.moving);
-	bump();
+		if (leaving & LEAVE_SURVEY) // the next survey will do; all is unknown until then
+			count(control.asked);
+		__sync_fetch_and_add(&control.moving, -1);
+	} else if (leaving & LEAVE_SURVEY) {
+		count(control.carrying);
+	}
+	if (leaving)
+		bump();
 }
 
 static __always_inline void move_ends(void)
 {
-	u32 tid = bpf_get_current_pid_tgid();
+	u32 tid = bpf_get_current_pid_tgid(), leaving;
+	u32 *kept;
 
-	if (!latest(control.moving) || bpf_map_delete_elem(&moving, &tid))
+	if (!latest(control.moving))
 		return;
+	kept = bpf_map_lookup_elem(&moving, &tid);
+	if (!kept)
+		return;
+	leaving = *kept;
+	bpf_map_delete_elem(&moving, &tid);
 	__sync_fetch_and_add(&control.moving, -1);
-	bump();
+	if (leaving & LEAVE_SURVEY) {
+		count(control.asked);
+		latest(control.moved) = bpf_ktime_get_boot_ns();
+		count(control.moves);
+		__sync_fetch_and_add(&control.carrying, -1);
+	}
+	if (unsure())
+		resurvey();
+	if (leaving & LEAVE_BUMP)
+		bump();
 }
 
 static __always_inline void emit_rename(struct counters *counted, u32 state, struct dentry *from,
@@ -73,16 +106,14 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	if (!counted)
 		return;
 	count(counted->seen);
-	old = dir_state(counted, from, from);
-	new = fetch(from, d_parent) == fetch(to, d_parent) ? old : dir_state(counted, to, from);
+	old = dir_state(counted, from);
+	new = fetch(from, d_parent) == fetch(to, d_parent) ? old : dir_state(counted, to);
 	if (!exchange && is_directory(replaced))
 		bpf_map_delete_elem(&tags, &key);
-	if (old == DEAD && new == DEAD)
-		return;
 	old = name_state(old, from);
 	new = name_state(new, to);
 	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
-		move_begins(counted, old, new);
+		move_begins(counted, old, new, from, exchange ? to : NULL);
 	if (!accepts(old) && !accepts(new))
 		return;
 	mnt = take_mount(from);
@@ -107,7 +138,7 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, from, mnt) != DEAD || (from != to && state_of(counted, to, mnt) != DEAD))
+	if (state_of(counted, from) != DEAD || (from != to && state_of(counted, to) != DEAD))
 		keep_mount(counted, mnt, from, old_dentry);
 }
 

@@ -33,7 +33,7 @@ static __always_inline void on_path(const struct path *dir, struct dentry *dentr
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, parent, mnt) != DEAD)
+	if (state_of(counted, parent) != DEAD)
 		keep_mount(counted, mnt, parent, dentry);
 }
 
@@ -51,32 +51,16 @@ static __always_inline u64 take_mount(struct dentry *dentry)
 	return mnt;
 }
 
-// peek_mount is take_mount for a climb, which may end in nothing.
-static __always_inline u64 peek_mount(struct dentry *dentry)
+// dir_state is the state of the directory of dentry.
+static __always_inline u32 dir_state(struct counters *counted, struct dentry *dentry)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct stash *stash = bpf_map_lookup_elem(&stashes, &tid);
-
-	return stash && stash->dentry == (u64)dentry ? stash->mnt : 0;
+	return state_of(counted, fetch(dentry, d_parent));
 }
 
-// dir_state is the state of the directory of dentry, which changes. Only a
-// climb needs the mount.
-static __always_inline u32 dir_state(struct counters *counted, struct dentry *dentry, struct dentry *stashed)
-{
-	struct dentry *dir = fetch(dentry, d_parent);
-	u32 state = known_state(dir);
-
-	if (state != UNASKED)
-		return state;
-	count(counted->slow);
-	return ask(dir, (void *)peek_mount(stashed));
-}
-
-// judge_change is judge for what phase one has seen.
+// judge_change is judge for what has a name.
 static __always_inline u32 judge_change(struct counters *counted, struct dentry *dentry)
 {
-	return name_state(dir_state(counted, dentry, dentry), dentry);
+	return name_state(dir_state(counted, dentry), dentry);
 }
 
 #endif
