@@ -138,6 +138,26 @@ func (b *Backend) start(types *btf.Cache) error {
 // has seen by itself what was mounted, and learns so what was unmounted.
 func (b *Backend) Refresh() error { return b.seeder.refresh() }
 
+// Moves is what the kernel side knows of the times at which mounts got to where
+// they are, all on CLOCK_BOOTTIME in nanoseconds.
+type Moves struct {
+	// Count grows with each rename of a directory above a mountpoint, which moves
+	// mounts and marks no mount table as changed. Last is when the latest ended;
+	// Now says that one is under way.
+	Count uint64
+	Last  uint64
+	Now   bool
+	// Attached is a time after which none was mounted, if none was since the last
+	// [Backend.Refresh].
+	Attached uint64
+}
+
+// Moves returns that.
+func (b *Backend) Moves() (Moves, error) {
+	c, err := b.seeder.control()
+	return Moves{uint64(c.Moves) + b.losses.skips, c.Moved, c.Carrying != 0, c.Attached}, err
+}
+
 // Next fills e with the next event; its slices are valid until the next call.
 // It returns [os.ErrDeadlineExceeded] when none came until the deadline and
 // [os.ErrClosed] after Close. It is never called concurrently.

@@ -75,6 +75,19 @@ func (s *seeder) survey() error {
 	return errUnsettled
 }
 
+// resettle makes the survey that programs asked for and did not get done among
+// themselves, or one in any case. Where none can be made everything stays unknown.
+func (s *seeder) resettle(always bool) error {
+	c, err := s.control()
+	if err != nil || c.Asked == c.Done && !always {
+		return err
+	}
+	if err := s.refresh(); !errors.Is(err, errUnsettled) {
+		return err
+	}
+	return nil
+}
+
 // sown calls f with each seed; of one that is out of use ok is false.
 func (s *seeder) sown(survey uint32, f func(address uint64, row *trampolinesSeed, state uint32, ok bool)) error {
 	var address uint64

@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"errors"
 	"time"
 	"unsafe"
 
@@ -161,7 +162,8 @@ var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("s
 type losses struct {
 	looked    time.Time
 	told, now [len(lossReasons)]uint64
-	err       error // of voiding the tags; the next call reports it
+	skips     uint64 // how often skipped calls were noticed
+	err       error  // of voiding the tags; the next call reports it
 }
 
 // lookEvery keeps the reading of counters from costing what events should.
@@ -188,8 +190,11 @@ func (l *losses) look(b *Backend) {
 	before := l.now
 	l.now = [len(lossReasons)]uint64{3: b.paths.undecided.Load(), 4: b.skipped()}
 	if l.now[4] != before[4] {
-		// What was skipped may have been a rename: no tag can be trusted.
-		l.err = b.seeder.bump()
+		// What was skipped may have been a rename or a mount: nothing can be trusted.
+		l.skips++
+		l.err = errors.Join(b.seeder.bump(), b.seeder.resettle(true))
+	} else {
+		l.err = b.seeder.resettle(false)
 	}
 	counted := rows[trampolinesCounters](b.objects, "counts")
 	for hook := range hookNames {

@@ -215,6 +215,7 @@ type trampolinesSettings struct {
 	Host     uint64
 	Event    uint64
 	Sum      uint64
+	Attached uint64
 	Moved    uint64
 	Survey   uint32
 	Asked    uint32

@@ -21,7 +21,9 @@ func table(t *testing.T, since, until uint64, lines string) tableAt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tableAt{Table: parsed, since: since, until: until, shown: make(map[*mount.Mount]bpf.Place)}
+	at := newTableAt(parsed, since)
+	at.until = until
+	return at
 }
 
 func TestAnEventIsPlacedByTheMountsOfItsMoment(t *testing.T) {
@@ -34,25 +36,31 @@ func TestAnEventIsPlacedByTheMountsOfItsMoment(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, now string
 		at          uint64
+		attached    uint64 // of the table now, which was read at 30
 		want        string
 	}{
-		"after the table was read":                      {m, n, 40, "/w/n/f"},
-		"while the table before was seen to hold":       {m, n, 15, "/w/m/f"},
-		"between the two, which differ":                 {m, n, 25, ""},
-		"between the two, which agree":                  {m, m, 25, "/w/m/f"},
-		"between the two, on a filesystem that is new":  {"", n, 25, "/w/n/f"},
-		"between the two, on a filesystem that is gone": {m, "", 25, ""},
-		"between the two, where a bind mount came":      {m, m + n, 25, "/w/m/f /w/n/f"},
-		"between the two, where a bind mount went":      {m + n, m, 25, "/w/m/f"},
-		"between the two, where the watched one went":   {m + o, o, 25, ""},
-		"before the table before":                       {m, n, 5, ""},
-		"gone, while the table before was seen to hold": {m, "", 15, "/w/m/f"},
+		"after the table was read":                      {m, n, 40, 30, "/w/n/f"},
+		"while the table before was seen to hold":       {m, n, 15, 30, "/w/m/f"},
+		"between the two, which differ":                 {m, n, 25, 30, ""},
+		"between the two, which agree":                  {m, m, 25, 30, "/w/m/f"},
+		"between the two, on a filesystem that is new":  {"", n, 25, 30, "/w/n/f"},
+		"between the two, on a filesystem that is gone": {m, "", 25, 30, ""},
+		"between the two, where a bind mount came":      {m, m + n, 25, 30, "/w/m/f /w/n/f"},
+		"between the two, where a bind mount went":      {m + n, m, 25, 30, "/w/m/f"},
+		"between the two, where the watched one went":   {m + o, o, 25, 30, ""},
+		"before the table before":                       {m, n, 5, 30, ""},
+		"gone, while the table before was seen to hold": {m, "", 15, 30, "/w/m/f"},
+		"when the last mount had come":                  {m, n, 25, 25, "/w/n/f"},
+		"before the last mount came":                    {m, n, 24, 25, ""},
+		"when all had come, and the watched one went":   {m + o, o, 25, 25, ""},
+		"all had come, while the table before held":     {m, n, 15, 15, "/w/m/f"},
 	} {
 		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0) // never says that anything changed
 		if err != nil {
 			t.Fatal(err)
 		}
-		ms := &mounts{name: "/dev/null", set: set, fd: fd, before: table(t, 10, 20, c.before), now: table(t, 30, 30, c.now)}
+		ms := &mounts{name: "/dev/null", set: set, fd: fd, moves: func() bpf.Moves { return bpf.Moves{} }, before: table(t, 10, 20, c.before), now: table(t, 30, 30, c.now)}
+		ms.now.attached = c.attached
 		var got []string
 		for _, p := range ms.place(nil, c.at, unix.Mkdev(0, 30), []byte("/f")) {
 			got = append(got, string(p.Host))

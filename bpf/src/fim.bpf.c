@@ -77,6 +77,7 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 		break;
 	case ARM_SURVEY:
 		control.lacks[0] = control.lacks[1] = 0;
+		remounted();
 		count(control.asked);
 		resurvey();
 		break;

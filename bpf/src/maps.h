@@ -17,6 +17,7 @@ struct settings {
 	u64 host;     // address of the task whose mounts and root directory are the host's
 	u64 event;    // of its mount namespace when the last survey was made
 	u64 sum;      // over the seeds of that survey, to tell whether they changed
+	u64 attached; // when that number was last found to be another one: all mounts are older
 	u64 moved;    // when the last rename ended that moved mounts along
 	u32 survey;   // its number: the seeds of any other are void
 	u32 asked;    // surveys asked for …

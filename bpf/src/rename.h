@@ -96,9 +96,17 @@ static __always_inline u32 either(u32 a, u32 b)
 	return a == UNKNOWN || b == UNKNOWN ? UNKNOWN : a;
 }
 
+// matters says whether a rename is told: of what may match itself, and of a
+// directory below which something may, since that comes or goes with it.
+static __always_inline bool matters(u32 old, u32 new, bool directory)
+{
+	return directory ? old != DEAD || new != DEAD : accepts(old) || accepts(new);
+}
+
 static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
 {
 	struct counters *counted = counters(HOOK_RENAME);
+	bool directory = is_directory(fetch(from, d_inode)), other, told, told_too;
 	struct inode *replaced = fetch(to, d_inode);
 	u64 mnt, key = (u64)replaced;
 	u32 old, new, state;
@@ -106,15 +114,18 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	if (!counted)
 		return;
 	count(counted->seen);
+	other = exchange && is_directory(replaced);
 	old = dir_state(counted, from);
 	new = fetch(from, d_parent) == fetch(to, d_parent) ? old : dir_state(counted, to);
 	if (!exchange && is_directory(replaced))
 		bpf_map_delete_elem(&tags, &key);
 	old = name_state(old, from);
 	new = name_state(new, to);
-	if (is_directory(fetch(from, d_inode)) || (exchange && is_directory(replaced)))
+	if (directory || other)
 		move_begins(counted, old, new, from, exchange ? to : NULL);
-	if (!accepts(old) && !accepts(new))
+	told = matters(old, new, directory);
+	told_too = exchange && matters(old, new, other);
+	if (!told && !told_too)
 		return;
 	mnt = take_mount(from);
 	if (own()) {
@@ -122,8 +133,9 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 		return;
 	}
 	state = either(old, new);
-	emit_rename(counted, state, from, to, mnt, exchange || !replaced ? 0 : fetch(replaced, i_ino));
-	if (exchange)
+	if (told)
+		emit_rename(counted, state, from, to, mnt, exchange || !replaced ? 0 : fetch(replaced, i_ino));
+	if (told_too)
 		emit_rename(counted, state, to, from, mnt, 0);
 }
 

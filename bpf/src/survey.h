@@ -382,13 +382,22 @@ static __always_inline void resurvey(void)
 		bump();
 }
 
-// mounted is called when mounts may have changed, the host's or others'.
-static __always_inline void mounted(void)
+// remounted says whether the host's mounts have changed since the last survey.
+static __always_inline bool remounted(void)
 {
 	struct task_struct *host = (void *)control.host;
 
-	if (BPF_CORE_READ(host, nsproxy, mnt_ns, event) != latest(control.event))
-		__sync_fetch_and_add(&control.asked, 1);
+	if (BPF_CORE_READ(host, nsproxy, mnt_ns, event) == latest(control.event))
+		return false;
+	latest(control.attached) = bpf_ktime_get_boot_ns();
+	return true;
+}
+
+// mounted is called when mounts may have changed, the host's or others'.
+static __always_inline void mounted(void)
+{
+	if (remounted())
+		count(control.asked);
 	if (unsure())
 		resurvey();
 }
