@@ -3,9 +3,13 @@
 package bpf_test
 
 import (
+	"errors"
 	"io"
 	"log"
+	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +22,13 @@ import (
 )
 
 // window is a moment at which what Go knows of the mounts is older than what a
-// process already uses: the stream opens, an actor mounts, moves and works at
-// once, and only then the stream is read. No change may be missed, and no path
+// process already uses: the stream is up to date, an actor mounts, moves and works
+// at once, and only then the stream is read. No change may be missed, and no path
 // may be of another moment. Paths lie below the test's root.
 type window struct {
 	name    string
 	watched []string   // patterns; nil is "watched"
-	setUp   [][]string // before the stream opens
+	setUp   [][]string // known to the stream
 	steps   [][]string // by the actor, at once
 	// want are the events. "?" before a path says that it may be absent: the
 	// mount that it was true for is gone, or has the device number of one that
@@ -145,49 +149,76 @@ var windows = []window{
 
 func TestMountsLeaveNoWindow(t *testing.T) {
 	bpf.SkipWhereRefused(t)
-	for _, w := range windows {
-		t.Run(w.name, w.run)
+	base := t.TempDir()
+	s := openWindows(t, base)
+	for i := range windows {
+		t.Run(windows[i].name, func(t *testing.T) { windows[i].run(t, s, rootOf(base, i)) })
 	}
 }
 
-// run opens the stream, lets the actor work, and reads what came of it.
-func (w *window) run(t *testing.T) {
-	root := t.TempDir()
+func rootOf(base string, i int) string { return filepath.Join(base, strconv.Itoa(i)) }
+
+// run has the stream know what is set up, lets the actor work, and reads what came
+// of it.
+func (w *window) run(t *testing.T, s *source.Stream, root string) {
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range append([][]string{{"tmpfs", ""}, {"mkdir", "watched"}}, w.setUp...) {
 		if err := bpf.Take(below(root, s)...); err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}
 	}
 	t.Cleanup(func() { unmountAll(root) })
-	end := filepath.Join(root, "watched/end")
-	if w.watched != nil {
-		end = filepath.Join(root, "end")
+	var e event.Event
+	if err := s.Next(&e, time.Now()); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%v %s, %v: what the test itself does is no event", e.Op, e.File.HostPath, err)
 	}
-	s := w.open(t, root)
+	end := filepath.Join(root, w.end())
 	var steps []string
-	for _, one := range append(w.steps, []string{"mkdir", strings.TrimPrefix(end, root)}) {
+	for _, one := range append(w.steps, []string{"mkdir", w.end()}) {
 		steps = append(steps, bpf.Step(below(root, one)...))
 	}
 	if out, err := bpf.MountActor(steps...).Output(); err != nil {
 		t.Fatalf("the actor failed: %v %s", err, out)
 	}
 	got := read(t, s, root, end)
-	for i, want := range w.want {
-		if path := strings.Replace(want, "?", "", 1); i < len(got) && (got[i] == path || got[i] == "create ") && path != want {
-			w.want[i] = got[i] // either is true
+	want := slices.Clone(w.want)
+	for i := range want {
+		if path := strings.Replace(want[i], "?", "", 1); i < len(got) && (got[i] == path || got[i] == "create ") && path != want[i] {
+			want[i] = got[i] // either is true
 		}
 	}
-	bpf.Equal(t, got, w.want)
+	bpf.Equal(t, got, want)
 }
 
-func (w *window) open(t *testing.T, root string) *source.Stream {
+// patterns are those that the window is about.
+func (w *window) patterns() []string {
+	if w.watched == nil {
+		return []string{"watched"}
+	}
+	return w.watched
+}
+
+// end is the directory whose making says that the actor is done.
+func (w *window) end() string {
+	if w.watched == nil {
+		return "watched/end"
+	}
+	return "end"
+}
+
+// openWindows opens one stream for all windows, each below a root of its own.
+func openWindows(t *testing.T, base string) *source.Stream {
 	t.Helper()
 	c := source.Default()
 	c.Backend, c.HostRoot, c.Log = "ebpf", "/", log.New(io.Discard, "", 0)
 	c.Events = []string{"create", "mkdir", "rename"}
 	c.Watch = nil
-	for _, p := range append(w.watched[:len(w.watched):len(w.watched)], "watched")[:max(1, len(w.watched))] {
-		c.Watch = append(c.Watch, filepath.Join(root, p))
+	for i := range windows {
+		for _, p := range windows[i].patterns() {
+			c.Watch = append(c.Watch, filepath.Join(rootOf(base, i), p))
+		}
 	}
 	s, err := source.Open(c, "")
 	if err != nil {
