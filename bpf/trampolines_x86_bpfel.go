@@ -169,10 +169,10 @@ type trampolinesScratch struct {
 		Dir    uint64
 		At     uint64
 		Epoch  uint64
-		Survey uint32
 		State  uint32
 		End    uint32
 		Steps  uint32
+		Unused uint32
 		Step   [2048]uint64
 	}
 	Trail struct {

@@ -166,24 +166,29 @@ static __always_inline struct seed *seed_of(u64 address)
 	return seed;
 }
 
-// seeded is the state that the host's mounts give a directory.
-static __always_inline u32 seeded(u64 inode, u32 survey)
+// seeded is the state that the host's mounts give a directory: of the last survey,
+// whose place in the seed is written again only two surveys later. Not inlined for
+// the sake of its callers' stacks.
+static __noinline u32 seeded(u64 inode)
 {
+	u32 survey = latest(control.survey), found, state;
 	struct seed *seed = seed_of(inode);
 	struct sight *sight;
 
 	if (!seed)
 		return DEAD;
 	sight = &seed->sights[survey & 1];
-	return sight->survey == survey ? sight->state : DEAD;
+	found = latest(sight->survey);
+	state = latest(sight->state);
+	if (found != survey)
+		return latest(control.survey) == survey ? DEAD : UNKNOWN;
+	return latest(sight->survey) == survey ? state : UNKNOWN;
 }
 
 // joined adds that to the state which its names give it.
-static __always_inline u32 joined(u32 state, u64 dentry, u32 survey)
+static __always_inline u32 joined(u32 state, u64 dentry)
 {
-	u64 inode = (u64)BPF_CORE_READ((struct dentry *)dentry, d_inode);
-
-	return join(state, seeded(inode, survey));
+	return join(state, seeded((u64)BPF_CORE_READ((struct dentry *)dentry, d_inode)));
 }
 
 __noinline u32 spin_for_seq(u32 seq)
@@ -216,10 +221,10 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 	u32 dev, *live;
 
 	if (BPF_CORE_READ(sb, s_root) == root)
-		return end_walk(w, END_COMPLETE, seeded(inode, w->survey));
+		return end_walk(w, END_COMPLETE, seeded(inode));
 	dev = BPF_CORE_READ(sb, s_dev);
 	live = bpf_map_lookup_elem(&supers, &dev);
-	if (live && *live >= w->survey)
+	if (live && *live >= latest(control.survey))
 		return end_walk(w, END_UNATTACHED, UNATTACHED);
 	end_walk(w, END_COMPLETE, DEAD);
 }
@@ -289,7 +294,7 @@ __noinline int descend_one(u32 slot)
 	at = s->walk.step[n & (MAX_DEPTH - 1)];
 	state = state == DEAD ? DEAD : delta(state, at);
 	if (control.binds && state < UNATTACHED)
-		state = joined(state, at, s->walk.survey);
+		state = joined(state, at);
 	s->walk.state = state;
 	s->walk.steps = n;
 	return 1;
@@ -307,7 +312,6 @@ static __always_inline void start_walk(struct walk *w, u64 epoch)
 {
 	w->at = w->dir;
 	w->epoch = epoch;
-	w->survey = latest(control.survey);
 	w->state = DEAD;
 	w->end = END_NONE;
 	w->steps = 0;
@@ -347,7 +351,7 @@ __noinline int try_resolve(u32 slot)
 	tag.hash = l.hash;
 	number(l.inode, &tag);
 	tag.state = s->walk.state;
-	if ((seq & 1) || rename_seq() != seq || latest(control.survey) != s->walk.survey)
+	if ((seq & 1) || rename_seq() != seq)
 		return 0;
 	if (s->walk.end == END_COMPLETE && tag.state < UNATTACHED && latest(control.epoch) == tag.epoch)
 		remember((u64)l.inode, &tag);

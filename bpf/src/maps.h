@@ -342,10 +342,10 @@ struct walk {
 	u64 dir; // the directory that is asked for
 	u64 at;  // the dentry the walk stands on
 	u64 epoch;
-	u32 survey; // whose seeds count
 	u32 state;
 	u32 end; // enum end
 	u32 steps;
+	u32 unused;
 	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
 };
 

@@ -27,9 +27,9 @@ enum leaving {
 // move_begins voids all tags if a directory changes its state by moving; where
 // old and new state are equal, so are those of everything beneath. All renames of
 // directories are noted until they end, so that no survey counts that one may
-// have overtaken.
-static __always_inline void move_begins(struct counters *counted, u32 old, u32 new, struct dentry *from,
-					struct dentry *exchanged)
+// have overtaken. Not inlined for the sake of the caller's stack.
+static __noinline void move_begins(struct counters *counted, u32 old, u32 new, struct dentry *from,
+				   struct dentry *exchanged)
 {
 	u32 tid = bpf_get_current_pid_tgid(), leaving = 0;
 
