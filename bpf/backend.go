@@ -23,6 +23,8 @@ type Place struct {
 type Options struct {
 	Set *watch.Set
 	Ops []event.Op // operations wanted
+	// Failed asks for attempts that were refused, too.
+	Failed bool
 	// HostRoot is where the host's root is mounted, "/" if it is not elsewhere.
 	HostRoot string
 	// RingKiB is the size of the ring buffer, rounded up to a power of two;

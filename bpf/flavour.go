@@ -71,6 +71,8 @@ func modePreempts(list string) bool {
 // choose returns the flavour for a hook.
 func (t traits) choose(h *hook, hasLSM bool) flavour {
 	switch {
+	case h.twin:
+		return fentryFlavour
 	case t.lsm && h.lsm && hasLSM:
 		return lsmFlavour
 	case !t.preemptible:
@@ -83,6 +85,8 @@ func (t traits) choose(h *hook, hasLSM bool) flavour {
 // programs returns the names of the programs that make up a hook.
 func (h *hook) programs(f flavour) []string {
 	switch {
+	case h.twin:
+		return []string{"fentry_twin_" + h.function, "fexit_twin_" + h.function}
 	case f == lsmFlavour:
 		return []string{"lsm_" + h.function}
 	case f == fentryFlavour && h.when == atEntry:

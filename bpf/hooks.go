@@ -16,6 +16,7 @@ const (
 	atEntry  moment = iota // of the function
 	atReturn               // of the function, whatever it was called with
 	atResult               // of the function, with parameters and result
+	around                 // both entry and return of the function
 )
 
 // hook is one kernel function that fim attaches to. To watch a further
@@ -32,6 +33,9 @@ type hook struct {
 	// needed are the operations that do not work without it; helps are those
 	// that lack a part (the view path, a road to the change).
 	needed, helps []event.Op
+	// twin says that the row is for a second kind of program beside a probe,
+	// which the kernel skips for other reasons than that: what must not be missed.
+	twin bool
 	// unless names a hook in whose place this one stands.
 	unless string
 	// counts is the row of counters that the body counts in.
@@ -64,6 +68,8 @@ var hooks = []hook{
 	{function: "d_move", when: atReturn, needed: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "d_exchange", needed: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "d_exchange", when: atReturn, needed: everything, counts: trampolinesHookHOOK_RENAME},
+	{function: "d_move", when: around, twin: true, helps: everything, counts: trampolinesHookHOOK_RENAME},
+	{function: "d_exchange", when: around, twin: true, helps: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "security_file_open", when: atResult, lsm: true, first: "file", needed: everything, counts: trampolinesHookHOOK_OPEN},
 
 	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},

@@ -44,7 +44,7 @@ func plan(kernel *btf.Spec, t traits, ops []event.Op, rows []hook) ([]*planned, 
 	var missing []error
 	for i := range rows {
 		h := &rows[i]
-		if !h.wanted(ops) || h.unless != "" && has(all, h.unless) {
+		if !h.wanted(ops) || h.unless != "" && has(all, h.unless) || h.twin && t.choose(&hook{}, false) != kprobeFlavour {
 			continue
 		}
 		p := &planned{hook: h, Hook: Hook{Function: h.function, Needed: h.needed}}

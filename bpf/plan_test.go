@@ -55,6 +55,9 @@ func TestEveryHookHasItsPrograms(t *testing.T) {
 	}
 	for _, h := range append(slices.Clone(hooks), permission) {
 		flavours := []flavour{fentryFlavour, kprobeFlavour}
+		if h.twin {
+			flavours = flavours[:1]
+		}
 		if h.lsm {
 			flavours = append(flavours, lsmFlavour)
 		}

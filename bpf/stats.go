@@ -133,6 +133,9 @@ func (b *Backend) count() []Counter {
 // trampoline's guard, or no free instance of a return probe.
 func (b *Backend) skipped() (sum uint64) {
 	for _, p := range b.hooks {
+		if p.twin {
+			continue // what it is skipped for, the probe sees
+		}
 		for _, name := range p.programs(p.flavour) {
 			program := b.objects.program(name)
 			if program == nil {

@@ -113,18 +113,28 @@ type trampolinesNames struct {
 type trampolinesOp uint32
 
 const (
-	trampolinesOpOP_OPEN    trampolinesOp = 1
-	trampolinesOpOP_CREATE  trampolinesOp = 2
-	trampolinesOpOP_MODIFY  trampolinesOp = 3
-	trampolinesOpOP_CLOSE   trampolinesOp = 4
-	trampolinesOpOP_ATTRIB  trampolinesOp = 5
-	trampolinesOpOP_RENAME  trampolinesOp = 6
-	trampolinesOpOP_LINK    trampolinesOp = 7
-	trampolinesOpOP_SYMLINK trampolinesOp = 8
-	trampolinesOpOP_UNLINK  trampolinesOp = 9
-	trampolinesOpOP_MKDIR   trampolinesOp = 10
-	trampolinesOpOP_RMDIR   trampolinesOp = 11
-	trampolinesOpOP_MKNOD   trampolinesOp = 12
+	trampolinesOpOP_OPEN        trampolinesOp = 1
+	trampolinesOpOP_CREATE      trampolinesOp = 2
+	trampolinesOpOP_MODIFY      trampolinesOp = 3
+	trampolinesOpOP_CLOSE       trampolinesOp = 4
+	trampolinesOpOP_TRUNCATE    trampolinesOp = 5
+	trampolinesOpOP_MMAP        trampolinesOp = 6
+	trampolinesOpOP_RENAME      trampolinesOp = 7
+	trampolinesOpOP_LINK        trampolinesOp = 8
+	trampolinesOpOP_SYMLINK     trampolinesOp = 9
+	trampolinesOpOP_UNLINK      trampolinesOp = 10
+	trampolinesOpOP_MKDIR       trampolinesOp = 11
+	trampolinesOpOP_RMDIR       trampolinesOp = 12
+	trampolinesOpOP_MKNOD       trampolinesOp = 13
+	trampolinesOpOP_CHMOD       trampolinesOp = 14
+	trampolinesOpOP_CHOWN       trampolinesOp = 15
+	trampolinesOpOP_UTIMES      trampolinesOp = 16
+	trampolinesOpOP_SETXATTR    trampolinesOp = 17
+	trampolinesOpOP_REMOVEXATTR trampolinesOp = 18
+	trampolinesOpOP_SETACL      trampolinesOp = 19
+	trampolinesOpOP_CHATTR      trampolinesOp = 20
+	trampolinesOpOP_EXEC        trampolinesOp = 21
+	trampolinesOpOP_ATTRIB      trampolinesOp = 22
 )
 
 type trampolinesPair struct {
@@ -173,7 +183,16 @@ type trampolinesScratch struct {
 		End    uint32
 		Steps  uint32
 		Unused uint32
-		Step   [2048]uint64
+		Link   struct {
+			_      structs.HostLayout
+			Parent uint64
+			Hash   uint32
+			Length uint32
+			Name   uint64
+			Inode  uint64
+		}
+		Now  trampolinesTag
+		Step [2048]uint64
 	}
 	Trail struct {
 		_       structs.HostLayout
@@ -184,6 +203,14 @@ type trampolinesScratch struct {
 		MntRoot uint64
 		Root    uint64
 		RootMnt uint64
+		Link    struct {
+			_      structs.HostLayout
+			Parent uint64
+			Hash   uint32
+			Length uint32
+			Name   uint64
+			Inode  uint64
+		}
 		Start   uint32
 		Used    uint32
 		Count   uint32
@@ -347,6 +374,8 @@ const (
 	trampolinesProgFentrySecurityPathRmdir      = "fentry_security_path_rmdir"
 	trampolinesProgFentrySecurityPathSymlink    = "fentry_security_path_symlink"
 	trampolinesProgFentrySecurityPathUnlink     = "fentry_security_path_unlink"
+	trampolinesProgFentryTwinD_exchange         = "fentry_twin_d_exchange"
+	trampolinesProgFentryTwinD_move             = "fentry_twin_d_move"
 	trampolinesProgFexitIa32SysMoveMount        = "fexit___ia32_sys_move_mount"
 	trampolinesProgFexitVfsSetxattrNoperm       = "fexit___vfs_setxattr_noperm"
 	trampolinesProgFexitX64SysMoveMount         = "fexit___x64_sys_move_mount"
@@ -357,6 +386,8 @@ const (
 	trampolinesProgFexitNotifyChange            = "fexit_notify_change"
 	trampolinesProgFexitPathMount               = "fexit_path_mount"
 	trampolinesProgFexitSecurityFileOpen        = "fexit_security_file_open"
+	trampolinesProgFexitTwinD_exchange          = "fexit_twin_d_exchange"
+	trampolinesProgFexitTwinD_move              = "fexit_twin_d_move"
 	trampolinesProgFexitVfsCreate               = "fexit_vfs_create"
 	trampolinesProgFexitVfsFileattrSet          = "fexit_vfs_fileattr_set"
 	trampolinesProgFexitVfsLink                 = "fexit_vfs_link"
@@ -462,6 +493,8 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityPathRmdir      *ebpf.ProgramSpec `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
+	FentryTwinD_exchange         *ebpf.ProgramSpec `ebpf:"fentry_twin_d_exchange"`
+	FentryTwinD_move             *ebpf.ProgramSpec `ebpf:"fentry_twin_d_move"`
 	FexitIa32SysMoveMount        *ebpf.ProgramSpec `ebpf:"fexit___ia32_sys_move_mount"`
 	FexitVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitX64SysMoveMount         *ebpf.ProgramSpec `ebpf:"fexit___x64_sys_move_mount"`
@@ -472,6 +505,8 @@ type trampolinesProgramSpecs struct {
 	FexitNotifyChange            *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
 	FexitPathMount               *ebpf.ProgramSpec `ebpf:"fexit_path_mount"`
 	FexitSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
+	FexitTwinD_exchange          *ebpf.ProgramSpec `ebpf:"fexit_twin_d_exchange"`
+	FexitTwinD_move              *ebpf.ProgramSpec `ebpf:"fexit_twin_d_move"`
 	FexitVfsCreate               *ebpf.ProgramSpec `ebpf:"fexit_vfs_create"`
 	FexitVfsFileattrSet          *ebpf.ProgramSpec `ebpf:"fexit_vfs_fileattr_set"`
 	FexitVfsLink                 *ebpf.ProgramSpec `ebpf:"fexit_vfs_link"`
@@ -670,6 +705,8 @@ type trampolinesPrograms struct {
 	FentrySecurityPathRmdir      *ebpf.Program `ebpf:"fentry_security_path_rmdir"`
 	FentrySecurityPathSymlink    *ebpf.Program `ebpf:"fentry_security_path_symlink"`
 	FentrySecurityPathUnlink     *ebpf.Program `ebpf:"fentry_security_path_unlink"`
+	FentryTwinD_exchange         *ebpf.Program `ebpf:"fentry_twin_d_exchange"`
+	FentryTwinD_move             *ebpf.Program `ebpf:"fentry_twin_d_move"`
 	FexitIa32SysMoveMount        *ebpf.Program `ebpf:"fexit___ia32_sys_move_mount"`
 	FexitVfsSetxattrNoperm       *ebpf.Program `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitX64SysMoveMount         *ebpf.Program `ebpf:"fexit___x64_sys_move_mount"`
@@ -680,6 +717,8 @@ type trampolinesPrograms struct {
 	FexitNotifyChange            *ebpf.Program `ebpf:"fexit_notify_change"`
 	FexitPathMount               *ebpf.Program `ebpf:"fexit_path_mount"`
 	FexitSecurityFileOpen        *ebpf.Program `ebpf:"fexit_security_file_open"`
+	FexitTwinD_exchange          *ebpf.Program `ebpf:"fexit_twin_d_exchange"`
+	FexitTwinD_move              *ebpf.Program `ebpf:"fexit_twin_d_move"`
 	FexitVfsCreate               *ebpf.Program `ebpf:"fexit_vfs_create"`
 	FexitVfsFileattrSet          *ebpf.Program `ebpf:"fexit_vfs_fileattr_set"`
 	FexitVfsLink                 *ebpf.Program `ebpf:"fexit_vfs_link"`
@@ -722,6 +761,8 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityPathRmdir,
 		p.FentrySecurityPathSymlink,
 		p.FentrySecurityPathUnlink,
+		p.FentryTwinD_exchange,
+		p.FentryTwinD_move,
 		p.FexitIa32SysMoveMount,
 		p.FexitVfsSetxattrNoperm,
 		p.FexitX64SysMoveMount,
@@ -732,6 +773,8 @@ func (p *trampolinesPrograms) Close() error {
 		p.FexitNotifyChange,
 		p.FexitPathMount,
 		p.FexitSecurityFileOpen,
+		p.FexitTwinD_exchange,
+		p.FexitTwinD_move,
 		p.FexitVfsCreate,
 		p.FexitVfsFileattrSet,
 		p.FexitVfsLink,

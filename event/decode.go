@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -32,9 +33,9 @@ func PayloadOp(payload []byte) (Op, error) {
 
 // Decoder turns payloads back into events. It is not safe for concurrent use.
 type Decoder struct {
-	p    fastjson.Parser
-	hex  []byte   // what the "raw." twins decode to
-	argv [][]byte // backing array of Process.Argv
+	p     fastjson.Parser
+	hex   []byte   // what the "raw." twins decode to
+	lists [][]byte // the lists of the event, one behind the other
 }
 
 // Decode fills e from what [Append] or [AppendText] wrote. The slices of e are
@@ -57,7 +58,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if e.Op, err = ParseOp(v.GetStringBytes("op")); err != nil {
 		return fmt.Errorf("key %q: %w", "op", err)
 	}
-	d.hex = d.hex[:0]
+	d.hex, d.lists = d.hex[:0], d.lists[:0]
 	obj.Visit(func(key []byte, v *fastjson.Value) {
 		if err == nil {
 			err = d.member(e, key, v)
@@ -79,6 +80,9 @@ func (d *Decoder) member(e *Event, key []byte, v *fastjson.Value) error {
 	case *Uint:
 		p.V, err = v.Uint64()
 		p.Known = err == nil
+	case *octal:
+		p.V, err = parseOctal(v)
+		p.Known = err == nil
 	case *bool:
 		*p, err = v.Bool()
 	case *Type:
@@ -89,8 +93,7 @@ func (d *Decoder) member(e *Event, key []byte, v *fastjson.Value) error {
 	case *[]byte:
 		*p, err = d.name(v, twin)
 	case *[][]byte:
-		d.argv, err = d.list(d.argv[:0], v, twin)
-		*p = d.argv
+		*p, err = d.list(v, twin)
 	}
 	if err != nil {
 		return fmt.Errorf("key %q: %s", key, trimLibrary(err))
@@ -108,19 +111,29 @@ func (d *Decoder) name(v *fastjson.Value, twin bool) ([]byte, error) {
 	return d.hex[from:len(d.hex):len(d.hex)], err
 }
 
-func (d *Decoder) list(dst [][]byte, v *fastjson.Value, twin bool) ([][]byte, error) {
+// list appends to the lists, whose older parts stay where they are when it grows.
+func (d *Decoder) list(v *fastjson.Value, twin bool) ([][]byte, error) {
 	items, err := v.Array()
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
+	from := len(d.lists)
 	for _, item := range items {
 		name, err := d.name(item, twin)
 		if err != nil {
-			return dst, err
+			return nil, err
 		}
-		dst = append(dst, name)
+		d.lists = append(d.lists, name)
 	}
-	return dst, nil
+	return d.lists[from:len(d.lists):len(d.lists)], nil
+}
+
+func parseOctal(v *fastjson.Value) (uint64, error) {
+	text, err := v.StringBytes()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(string(text), 8, 64)
 }
 
 // trimLibrary drops the parser's advice, which ends each of its messages in a

@@ -53,16 +53,11 @@ func (c encoder) append(dst []byte, e *Event) []byte {
 	dst = append(dst, opPrefix...)
 	dst = append(dst, e.Op.String()...)
 	dst = append(dst, '"')
-	last := c.limit - len(truncatedMark) - len("}")
+	end := c.limit - len(truncatedMark) - len("}")
 	truncated := e.Truncated
-	for i := range members {
-		m := &members[i]
-		p := m.at(e)
-		if p == any(&e.Truncated) {
-			continue // comes last, below
-		}
+	for i := range members[:len(members)-1] { // the last is the mark itself
 		n := len(dst)
-		if dst = c.member(dst, m.key, p); len(dst) > last {
+		if dst = c.member(dst, &members[i], e); len(dst) > end {
 			dst, truncated = dst[:n], true
 		}
 	}
@@ -73,53 +68,57 @@ func (c encoder) append(dst []byte, e *Event) []byte {
 }
 
 // member appends ,"key":value, or nothing when the value is absent.
-func (c encoder) member(dst []byte, key string, p any) []byte {
-	switch v := p.(type) {
+func (c encoder) member(dst []byte, m *member, e *Event) []byte {
+	switch v := m.at(e).(type) {
 	case *uint64:
 		if *v != 0 {
-			dst = strconv.AppendUint(appendKey(dst, "", key), *v, 10)
+			dst = strconv.AppendUint(append(dst, m.lead...), *v, 10)
 		}
 	case *Uint:
 		if v.Known {
-			dst = strconv.AppendUint(appendKey(dst, "", key), v.V, 10)
+			dst = strconv.AppendUint(append(dst, m.lead...), v.V, 10)
+		}
+	case *octal:
+		if v.Known {
+			dst = appendOctal(append(dst, m.lead...), v.V)
 		}
 	case *bool:
 		if *v {
-			dst = append(appendKey(dst, "", key), "true"...)
+			dst = append(append(dst, m.lead...), "true"...)
 		}
 	case *Type:
 		if *v != 0 {
-			dst = appendRaw(appendKey(dst, "", key), []byte(v.String()))
+			dst = appendRaw(append(dst, m.lead...), []byte(v.String()))
 		}
 	case *[]byte:
 		if len(*v) > 0 {
-			dst = c.quote(appendKey(dst, "", key), *v)
+			dst = c.quote(append(dst, m.lead...), *v)
 			if c.twins && !utf8.Valid(*v) {
-				dst = appendHex(appendKey(dst, rawPrefix, key), *v)
+				dst = appendHex(appendTwin(dst, m), *v)
 			}
 		}
 	case *[][]byte:
 		if len(*v) > 0 {
-			dst = c.list(dst, key, *v)
+			dst = c.list(dst, m, *v)
 		}
 	}
 	return dst
 }
 
-func (c encoder) list(dst []byte, key string, list [][]byte) []byte {
-	dst = appendList(appendKey(dst, "", key), list, c.quote)
+func (c encoder) list(dst []byte, m *member, list [][]byte) []byte {
+	dst = appendList(append(dst, m.lead...), list, c.quote)
 	for _, item := range list {
 		if c.twins && !utf8.Valid(item) {
-			return appendList(appendKey(dst, rawPrefix, key), list, appendHex)
+			return appendList(appendTwin(dst, m), list, appendHex)
 		}
 	}
 	return dst
 }
 
-func appendKey(dst []byte, prefix, key string) []byte {
-	dst = append(dst, `,"`...)
-	dst = append(dst, prefix...)
-	dst = append(dst, key...)
+// appendTwin appends the key of the member's hex twin.
+func appendTwin(dst []byte, m *member) []byte {
+	dst = append(dst, `,"`+rawPrefix...)
+	dst = append(dst, m.key...)
 	return append(dst, `":`...)
 }
 
@@ -132,6 +131,19 @@ func appendList(dst []byte, list [][]byte, quote func(dst, name []byte) []byte) 
 		dst = quote(dst, item)
 	}
 	return append(dst, ']')
+}
+
+func appendOctal(dst []byte, n uint64) []byte {
+	return append(AppendMode(append(dst, '"'), n), '"')
+}
+
+// AppendMode appends mode as people write it: in octal, with at least four
+// digits.
+func AppendMode(dst []byte, mode uint64) []byte {
+	for least := uint64(0o1000); least > max(mode, 1); least >>= 3 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendUint(dst, mode, 8)
 }
 
 func appendHex(dst, name []byte) []byte {

@@ -4,15 +4,20 @@
 // kernel side fills, what Falco's fields are read from, and what the command
 // line prints.
 //
-// Three things may surprise. What is not known is absent: an empty name, a
+// Four things may surprise. What is not known is absent: an empty name, a
 // Uint that is not Known, a zero enumeration; no part ever writes a guess.
 // Names are raw bytes as the kernel holds them, not text: they may hold
 // newlines, escape sequences and invalid UTF-8. And byte slices of an Event
 // usually alias a buffer of whoever filled it, so a caller that keeps an Event
-// past the next read copies it with [Event.Clone].
+// past the next read copies it with [Event.Clone]. And nobody writes to a slice
+// that is not his own: backends assign names, and lists of names, that all
+// events share.
 package event
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Uint is a number that may be unknown. The zero value is unknown, which keeps
 // "user id 0" and "user id not known" apart.
@@ -23,6 +28,17 @@ type Uint struct {
 
 // Known returns v as a known number.
 func Known(v uint64) Uint { return Uint{V: v, Known: true} }
+
+// UnixTime returns a time that the kernel holds as seconds and nanoseconds since
+// the Unix epoch, in nanoseconds. Before 1970, and from 2554 on, it is unknown:
+// Falco's numbers are unsigned, and a wrong one would be worse than none.
+func UnixTime(sec int64, nsec uint32) Uint {
+	const last = math.MaxUint64/1_000_000_000 - 1 // any nanoseconds fit
+	if sec < 0 || sec > last {
+		return Uint{}
+	}
+	return Known(uint64(sec)*1e9 + uint64(nsec))
+}
 
 // Event is one thing that happened to one watched file.
 type Event struct {
@@ -42,6 +58,14 @@ type Event struct {
 	// Truncated says that a name was too long for the kernel side or that
 	// members were left out of the payload because it would not fit.
 	Truncated bool
+	// Flags are the names of what the operation was called with, as its manual
+	// page spells them: of an open, and of a create by open(2), the access mode
+	// (O_RDONLY, O_WRONLY or O_RDWR) and the other O_ flags; RENAME_ of a rename,
+	// PROT_ and MAP_ of an mmap, XATTR_ of a setxattr; of a chattr the FS_..._FL
+	// flags that the file has afterwards. Empty when there are none, or when they
+	// are not known. A backend appends names that it holds to a list that it uses
+	// again, or assigns a list that it holds; neither takes memory for an event.
+	Flags [][]byte
 
 	File File
 	Old  Old
@@ -74,11 +98,36 @@ type File struct {
 	Mountpoint []byte
 	// LinkTarget is what a symbolic link points to, as stored in it.
 	LinkTarget []byte
+	// MountID is the mount that the process used, as /proc/PID/mountinfo numbers
+	// it; of a rename or link the one of the new name.
+	MountID Uint
 	// Size is the size in bytes after the operation.
 	Size Uint
+	// Nlink is the number of names, Mode the permission bits (07777), UID and GID
+	// the owner on the host, each after the operation.
+	Nlink Uint
+	Mode  Uint
+	UID   Uint
+	GID   Uint
+	// Mtime and Atime are the times of the last modification and access after
+	// the operation, in nanoseconds since the Unix epoch; see [UnixTime].
+	Mtime Uint
+	Atime Uint
+	// XattrName is the extended attribute that was set or removed, with its
+	// namespace; of an access control list system.posix_acl_access or _default.
+	XattrName []byte
+	// ACL is the access control list after the operation, entries as getfacl(1)
+	// prints them joined by commas, ids as numbers of the host, those of a default
+	// list with "default:" before each: "user::rw-,user:1000:r--,group::r--,…".
+	// [NoACL] is the absence of a list, as after its removal; empty is unknown.
+	ACL []byte
 	// Deleted says that the last name of the file is gone.
 	Deleted bool
 }
+
+// NoACL is the value of [File.ACL] and [Old.ACL] where there is no list, so that
+// the mode alone decides. It is shared, never written to.
+var NoACL = []byte("none")
 
 // Old is what was there before the operation.
 type Old struct {
@@ -90,6 +139,15 @@ type Old struct {
 	Inode uint64
 	// Size is the size in bytes before the change.
 	Size Uint
+	// Mode, UID, GID, Mtime and ACL are what [File] has of them, before the
+	// change.
+	Mode  Uint
+	UID   Uint
+	GID   Uint
+	Mtime Uint
+	ACL   []byte
+	// Flags are the inode's flags before a chattr, as in [Event.Flags].
+	Flags [][]byte
 }
 
 // Process is who did it: the task in whose context the operation ran, and for

@@ -2,19 +2,30 @@
 
 package event
 
-// member is one key of the payload and where its value lives in an Event.
-type member struct {
+// row is one key of the payload and where its value lives in an Event.
+type row struct {
 	key string
-	// at returns *[]byte, *[][]byte, *uint64, *Uint, *bool or *Type.
+	// at returns *[]byte, *[][]byte, *uint64, *Uint, *octal, *bool or *Type.
 	at func(*Event) any
 }
 
+// member is a row with what stands in front of its value: ,"key":
+type member struct {
+	row
+	lead string
+}
+
+// octal is a number that the payload has as text, in octal with at least four
+// digits: a mode as people write it, and as the field shows it.
+type octal Uint
+
 // members lists the payload's keys behind "v" and "op", the most important
-// first: a payload that would not fit loses members from the end. A key is the
-// name of the Falco field without its "fs." wherever such a field exists.
+// first: a payload that would not fit loses members from the end, and the very
+// last tells of it. A key is the name of the Falco field without its "fs."
+// wherever such a field exists.
 //
 // To add one: a member of Event, a row here, a line in the golden files.
-var members = []member{
+var members = led([]row{
 	{"ts", func(e *Event) any { return &e.Time }},
 	{"failed", func(e *Event) any { return &e.Failed }},
 	{"res", func(e *Event) any { return &e.Res }},
@@ -34,10 +45,24 @@ var members = []member{
 	{"old.view_path", func(e *Event) any { return &e.Old.ViewPath }},
 	{"watch", func(e *Event) any { return &e.Watch }},
 	{"type", func(e *Event) any { return &e.File.Type }},
+	{"flags", func(e *Event) any { return &e.Flags }},
+	{"mode", func(e *Event) any { return (*octal)(&e.File.Mode) }},
+	{"owner.uid", func(e *Event) any { return &e.File.UID }},
+	{"owner.gid", func(e *Event) any { return &e.File.GID }},
+	{"xattr.name", func(e *Event) any { return &e.File.XattrName }},
+	{"old.mode", func(e *Event) any { return (*octal)(&e.Old.Mode) }},
+	{"old.owner.uid", func(e *Event) any { return &e.Old.UID }},
+	{"old.owner.gid", func(e *Event) any { return &e.Old.GID }},
+	{"old.flags", func(e *Event) any { return &e.Old.Flags }},
 	{"deleted", func(e *Event) any { return &e.File.Deleted }},
 	{"size", func(e *Event) any { return &e.File.Size }},
 	{"old.inode", func(e *Event) any { return &e.Old.Inode }},
 	{"old.size", func(e *Event) any { return &e.Old.Size }},
+	{"mtime", func(e *Event) any { return &e.File.Mtime }},
+	{"old.mtime", func(e *Event) any { return &e.Old.Mtime }},
+	{"nlink", func(e *Event) any { return &e.File.Nlink }},
+	{"atime", func(e *Event) any { return &e.File.Atime }},
+	{"mount_id", func(e *Event) any { return &e.File.MountID }},
 	{"fstype", func(e *Event) any { return &e.File.FSType }},
 	{"link.target", func(e *Event) any { return &e.File.LinkTarget }},
 	{"mountpoint", func(e *Event) any { return &e.File.Mountpoint }},
@@ -45,8 +70,18 @@ var members = []member{
 	{"proc.ppid", func(e *Event) any { return &e.Proc.Ppid }},
 	{"proc.pid.ts", func(e *Event) any { return &e.Proc.Start }},
 	{"proc.cwd", func(e *Event) any { return &e.Proc.Cwd }},
+	{"acl", func(e *Event) any { return &e.File.ACL }},
+	{"old.acl", func(e *Event) any { return &e.Old.ACL }},
 	{"proc.argv", func(e *Event) any { return &e.Proc.Argv }},
 	{"truncated", func(e *Event) any { return &e.Truncated }},
+})
+
+func led(rows []row) []member {
+	members := make([]member, len(rows))
+	for i, r := range rows {
+		members[i] = member{r, `,"` + r.key + `":`}
+	}
+	return members
 }
 
 // byKey finds a member by its key.

@@ -7,8 +7,8 @@ import "fmt"
 // Op is what happened. The zero value is no operation.
 type Op uint8
 
-// The operations. Each reports a change that took place, unless
-// [Event.Failed] says that it was refused.
+// The operations, numbered as the kernel side numbers them. Each reports a
+// change that took place, unless [Event.Failed] says that it was refused.
 const (
 	_ Op = iota
 	// OpOpen is an open of a file that existed.
@@ -16,12 +16,16 @@ const (
 	// OpCreate is a new regular file; or, where [File.Type] is unknown, a new
 	// name of something that was gone again before anyone could look.
 	OpCreate
-	// OpModify is a change of the content.
+	// OpModify is a change of the content; by a backend that cannot tell how, a
+	// truncation too.
 	OpModify
 	// OpClose is the close, after writing, of a file that was modified.
 	OpClose
-	// OpAttrib is a change of attributes by a backend that cannot tell which.
-	OpAttrib
+	// OpTruncate is truncate(2), ftruncate(2) or an open with O_TRUNC.
+	OpTruncate
+	// OpMmap is a shared mapping that can write: MAP_SHARED of a file that is open
+	// for writing, also where mprotect(2) allows the writing only later.
+	OpMmap
 	OpRename
 	OpLink
 	OpSymlink
@@ -30,6 +34,20 @@ const (
 	OpRmdir
 	// OpMknod is a new fifo, socket or device node.
 	OpMknod
+	OpChmod
+	OpChown
+	OpUtimes
+	OpSetxattr
+	OpRemovexattr
+	// OpSetacl is a POSIX access control list that was set or removed.
+	OpSetacl
+	// OpChattr is a change of the inode's flags, as chattr(1) makes it
+	// (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR).
+	OpChattr
+	// OpExec is the execution of a file.
+	OpExec
+	// OpAttrib is a change of attributes by a backend that cannot tell which.
+	OpAttrib
 	// OpLost says that events did not arrive; see [Lost].
 	OpLost
 
@@ -38,9 +56,11 @@ const (
 
 var opNames = [opEnd]string{
 	OpOpen: "open", OpCreate: "create", OpModify: "modify", OpClose: "close",
-	OpAttrib: "attrib", OpRename: "rename", OpLink: "link", OpSymlink: "symlink",
-	OpUnlink: "unlink", OpMkdir: "mkdir", OpRmdir: "rmdir", OpMknod: "mknod",
-	OpLost: "lost",
+	OpTruncate: "truncate", OpMmap: "mmap", OpRename: "rename", OpLink: "link",
+	OpSymlink: "symlink", OpUnlink: "unlink", OpMkdir: "mkdir", OpRmdir: "rmdir",
+	OpMknod: "mknod", OpChmod: "chmod", OpChown: "chown", OpUtimes: "utimes",
+	OpSetxattr: "setxattr", OpRemovexattr: "removexattr", OpSetacl: "setacl",
+	OpChattr: "chattr", OpExec: "exec", OpAttrib: "attrib", OpLost: "lost",
 }
 
 // Ops returns every operation in declaration order.
@@ -51,6 +71,10 @@ func Ops() []Op {
 	}
 	return ops
 }
+
+// Attribute says whether o changes what a file is said to be, and neither its
+// content nor its names.
+func (o Op) Attribute() bool { return o >= OpChmod && o <= OpChattr || o == OpAttrib }
 
 // String returns the operation's name as rules and payloads spell it.
 func (o Op) String() string {

@@ -50,6 +50,42 @@ var samples = map[string]*Event{
 		Op: OpSymlink, Time: 2, Res: SuccessBytes, Watch: []byte("/w"),
 		File: File{HostPath: []byte("/w/l"), Inode: 9, Dev: 5, Type: TypeSymlink, LinkTarget: []byte("../no\nwhere")},
 	},
+	"open": {
+		Op: OpOpen, Time: 6, Res: SuccessBytes, Watch: []byte("/w"),
+		Flags: list("O_WRONLY", "O_APPEND", "O_CLOEXEC"),
+		File:  File{HostPath: []byte("/w/f"), Inode: 9, Dev: 5, Type: TypeFile, MountID: Known(0), Nlink: Known(2)},
+	},
+	"chmod": {
+		Op: OpChmod, Time: 7, Res: SuccessBytes, Watch: []byte("/w"),
+		File: File{
+			HostPath: []byte("/w/f"), Inode: 9, Dev: 5, Type: TypeFile, MountID: Known(31), Size: Known(57), Nlink: Known(1),
+			Mode: Known(0o4755), UID: Known(0), GID: Known(4294967294), Mtime: UnixTime(1732216800, 5), Atime: UnixTime(0, 0),
+		},
+		Old:  Old{Mode: Known(0), UID: Known(1000), GID: Known(0), Mtime: UnixTime(1000000000, 999999999)},
+		Proc: Process{Pid: 9, UID: Known(0)},
+	},
+	"setacl": {
+		Op: OpSetacl, Time: 8, Res: SuccessBytes, Watch: []byte("/w"),
+		File: File{
+			HostPath: []byte("/w/d"), Inode: 9, Dev: 5, Type: TypeDirectory, Mode: Known(0o1770),
+			XattrName: []byte("system.posix_acl_default"),
+			ACL:       []byte("default:user::rwx,default:user:1000:r-x,default:group::r-x,default:mask::r-x,default:other::---"),
+		},
+		Old: Old{Mode: Known(0o1770), ACL: NoACL},
+	},
+	"chattr": {
+		Op: OpChattr, Time: 9, Res: SuccessBytes, Watch: []byte("/w"),
+		Flags: list("FS_IMMUTABLE_FL", "FS_NODUMP_FL"),
+		File:  File{HostPath: []byte("/w/f"), Inode: 9, Dev: 5, Type: TypeFile},
+		Old:   Old{Flags: list("FS_NODUMP_FL")},
+		Proc:  Process{Pid: 9, Argv: list("chattr", "+i", "/w/f")},
+	},
+	"hostile-attributes": {
+		Op: OpSetxattr, Time: 10, Res: SuccessBytes, Watch: []byte("/w"), Flags: list(hostile, "XATTR_CREATE", ""),
+		File: File{Inode: 9, Dev: 5, XattrName: []byte("user." + hostile), ACL: []byte(hostile), Mode: Known(1<<64 - 1)},
+		Old:  Old{ACL: []byte(hostile), Flags: list("", hostile)},
+		Proc: Process{Argv: list(hostile)},
+	},
 	"failed": {
 		Op: OpMkdir, Time: 3, Failed: true, Res: []byte("EACCES"), Watch: []byte("/w"), Truncated: true,
 		File: File{HostPath: []byte("/w/d")},
@@ -61,6 +97,13 @@ var samples = map[string]*Event{
 	"lost-uncounted": {
 		Op: OpLost, Time: 5, Lost: Lost{Reason: []byte("queue_full")},
 	},
+}
+
+func list(names ...string) (all [][]byte) {
+	for _, name := range names {
+		all = append(all, []byte(name))
+	}
+	return all
 }
 
 func TestPayloadsAndTextLinesEqualTheirGoldenFiles(t *testing.T) {
@@ -95,6 +138,18 @@ func TestEveryGoldenFileHasItsEvent(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 		if samples[name] == nil {
 			t.Errorf("%s: no event of that name", file)
+		}
+	}
+}
+
+func TestEveryMemberStandsInAGoldenFile(t *testing.T) {
+	for _, m := range members {
+		found := false
+		for _, e := range samples {
+			found = found || bytes.Contains(AppendText(nil, e), []byte(m.lead))
+		}
+		if !found {
+			t.Errorf("%s: in no sample", m.key)
 		}
 	}
 }
@@ -214,6 +269,14 @@ func TestWhatIsNotAPayloadIsAnErrorThatNamesTheKey(t *testing.T) {
 		`{"v":1,"op":"open","type":"spoon"}`:       `spoon`,
 		`{"v":1,"op":"open","proc.argv":[1]}`:      `"proc.argv"`,
 		`{"v":1,"op":"open","proc.argv":"sh"}`:     `"proc.argv"`,
+		`{"v":1,"op":"open","flags":"O_RDONLY"}`:   `"flags"`,
+		`{"v":1,"op":"open","old.flags":[[]]}`:     `"old.flags"`,
+		`{"v":1,"op":"open","mode":420}`:           `"mode"`,
+		`{"v":1,"op":"open","mode":""}`:            `"mode"`,
+		`{"v":1,"op":"open","mode":"0888"}`:        `"mode"`,
+		`{"v":1,"op":"open","old.mode":"rw"}`:      `"old.mode"`,
+		`{"v":1,"op":"open","mtime":-1}`:           `"mtime"`,
+		`{"v":1,"op":"open","acl":[]}`:             `"acl"`,
 		`{"v":1,"op":"open","raw.host_path":"zz"}`: `"raw.host_path"`,
 		`{"v":1,"op":"open","host_path":"/a`:       "parse payload",
 		strings.Repeat(`{"v":`, 1000):              "parse payload",
@@ -238,7 +301,7 @@ func TestUnknownKeysArePassedOver(t *testing.T) {
 func TestACloneSharesNothingWithTheDecoder(t *testing.T) {
 	var d Decoder
 	var e Event
-	for _, name := range []string{"create", "hostile-names"} {
+	for _, name := range []string{"create", "chattr", "hostile-names", "hostile-attributes"} {
 		if err := d.Decode(AppendText(nil, samples[name]), &e); err != nil {
 			t.Fatal(err)
 		}
@@ -256,13 +319,15 @@ func TestACloneSharesNothingWithTheDecoder(t *testing.T) {
 func TestDecodingAndEncodingDoNotAllocate(t *testing.T) {
 	var d Decoder
 	var e Event
-	payload := Append(nil, samples["create"], 1<<16)
 	buf := make([]byte, 0, 1<<16)
-	if n := testing.AllocsPerRun(100, func() { _ = d.Decode(payload, &e) }); n != 0 {
-		t.Errorf("Decode: %v allocations", n)
-	}
-	if n := testing.AllocsPerRun(100, func() { buf = Append(buf[:0], samples["create"], 1<<16) }); n != 0 {
-		t.Errorf("Append: %v allocations", n)
+	for _, name := range []string{"create", "chmod", "setacl", "chattr"} {
+		payload := Append(nil, samples[name], 1<<16)
+		if n := testing.AllocsPerRun(100, func() { _ = d.Decode(payload, &e) }); n != 0 {
+			t.Errorf("%s: Decode: %v allocations", name, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { buf = Append(buf[:0], samples[name], 1<<16) }); n != 0 {
+			t.Errorf("%s: Append: %v allocations", name, n)
+		}
 	}
 }
 
@@ -285,18 +350,24 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func BenchmarkAppend(b *testing.B) {
+func BenchmarkAppend(b *testing.B)           { benchmarkAppend(b, "create") }
+func BenchmarkAppendAttributes(b *testing.B) { benchmarkAppend(b, "chmod") }
+
+func benchmarkAppend(b *testing.B, sample string) {
 	buf := make([]byte, 0, 1<<16)
 	for b.Loop() {
-		buf = Append(buf[:0], samples["create"], 1<<16)
+		buf = Append(buf[:0], samples[sample], 1<<16)
 	}
 	b.SetBytes(int64(len(buf)))
 }
 
-func BenchmarkDecode(b *testing.B) {
+func BenchmarkDecode(b *testing.B)           { benchmarkDecode(b, "create") }
+func BenchmarkDecodeAttributes(b *testing.B) { benchmarkDecode(b, "chmod") }
+
+func benchmarkDecode(b *testing.B, sample string) {
 	var d Decoder
 	var e Event
-	payload := Append(nil, samples["create"], 1<<16)
+	payload := Append(nil, samples[sample], 1<<16)
 	for b.Loop() {
 		_ = d.Decode(payload, &e)
 	}

@@ -54,8 +54,9 @@ type Extractor struct {
 	decoded bool
 
 	decoder event.Decoder
-	joined  []byte // scratch of fields that are put together
-	escaped []byte // scratch of names that hold control characters
+	joined  []byte   // scratch of fields that are put together
+	escaped []byte   // scratch of names that hold control characters
+	list    []string // scratch of lists
 }
 
 // Extract sets the value of the field that req asks for, or none when the

@@ -5,9 +5,12 @@ package extract
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -51,8 +54,15 @@ type request struct {
 func (r *request) FieldID() uint64 { return r.id }
 
 func (r *request) SetValue(v any) {
-	if s, ok := v.(string); ok {
+	switch s := v.(type) {
+	case string:
 		v = strings.Clone(s)
+	case []string:
+		var own []string
+		for _, item := range s {
+			own = append(own, strings.Clone(item))
+		}
+		v = own
 	}
 	r.value = v
 }
@@ -99,6 +109,28 @@ var full = &event.Event{
 	},
 }
 
+// names is a list as an event holds it.
+func names(list ...string) (all [][]byte) {
+	for _, name := range list {
+		all = append(all, []byte(name))
+	}
+	return all
+}
+
+// attributes has all that full lacks.
+var attributes = &event.Event{
+	Op: event.OpCreate, Res: event.SuccessBytes, Flags: names("O_RDWR", "O_CREAT", "O_EXCL"),
+	File: event.File{
+		Inode: 7, Dev: 5, Type: event.TypeFile, MountID: event.Known(31), Nlink: event.Known(1), Mode: event.Known(0o6752),
+		UID: event.Known(1000), GID: event.Known(1001), Mtime: event.Known(1732216800123456789), Atime: event.Known(1732216800123456790),
+		XattrName: []byte("security.capability"), ACL: []byte("user::rwx,group::r-x,other::-w-"),
+	},
+	Old: event.Old{
+		Mode: event.Known(0o60), UID: event.Known(1002), GID: event.Known(1003), Mtime: event.Known(1732216700000000000),
+		ACL: event.NoACL, Flags: names("FS_IMMUTABLE_FL"),
+	},
+}
+
 var extractCases = map[string]struct {
 	event *event.Event
 	want  map[string]any
@@ -118,13 +150,34 @@ var extractCases = map[string]struct {
 		"fs.proc.cmdline": "mv /tmp/job /etc/cron.d/job", "fs.proc.args": "/tmp/job /etc/cron.d/job", "fs.proc.cwd": "/root/",
 		"fs.user.uid": uint64(0), "fs.user.loginuid": uint64(1000), "fs.group.gid": uint64(0),
 	}},
+	"attributes, before and after": {attributes, map[string]any{
+		"fs.op": "create", "fs.failed": false, "fs.res": "SUCCESS", "fs.truncated": false,
+		"fs.flags": []string{"O_RDWR", "O_CREAT", "O_EXCL"}, "fs.is_open_read": true, "fs.is_open_write": true, "fs.created": true,
+		"fs.inode": uint64(7), "fs.dev": uint64(5), "fs.dev.major": uint64(0), "fs.dev.minor": uint64(5), "fs.type": "file",
+		"fs.mount_id": uint64(31), "fs.nlink": uint64(1), "fs.mode": "6752",
+		"fs.is_setuid": true, "fs.is_setgid": true, "fs.is_world_writable": true, "fs.is_executable": true,
+		"fs.owner.uid": uint64(1000), "fs.owner.gid": uint64(1001),
+		"fs.mtime": uint64(1732216800123456789), "fs.atime": uint64(1732216800123456790),
+		"fs.xattr.name": "security.capability", "fs.acl": "user::rwx,group::r-x,other::-w-",
+		"fs.old.mode": "0060", "fs.old.owner.uid": uint64(1002), "fs.old.owner.gid": uint64(1003),
+		"fs.old.mtime": uint64(1732216700000000000), "fs.old.acl": "none", "fs.old.flags": []string{"FS_IMMUTABLE_FL"},
+	}},
+	"zeros that are known": {&event.Event{
+		Op: event.OpChmod, Flags: names(""),
+		File: event.File{Mode: event.Known(0), Nlink: event.Known(0), UID: event.Known(0), Mtime: event.Known(0), MountID: event.Known(0)},
+		Old:  event.Old{Mode: event.Known(0)},
+	}, map[string]any{
+		"fs.op": "chmod", "fs.truncated": false, "fs.flags": []string{""}, "fs.mount_id": uint64(0), "fs.nlink": uint64(0), "fs.mode": "0000",
+		"fs.is_setuid": false, "fs.is_setgid": false, "fs.is_world_writable": false,
+		"fs.owner.uid": uint64(0), "fs.mtime": uint64(0), "fs.old.mode": "0000",
+	}},
 	"an event of which nothing more is known": {&event.Event{Op: event.OpModify}, map[string]any{
 		"fs.op": "modify", "fs.truncated": false,
 	}},
 	"hostile names": {&event.Event{
 		Op: event.OpUnlink, Res: event.SuccessBytes,
 		File: event.File{HostPath: []byte(hostile), ViewPath: []byte("/v\x1b"), Deleted: true},
-		Old:  event.Old{ViewPath: []byte("/o\n")},
+		Old:  event.Old{ViewPath: []byte("/o\n"), ACL: []byte("\r"), Flags: names("\x1b[2J", "ok", "\n\x00")},
 		Proc: event.Process{Comm: []byte("a\nb"), Argv: [][]byte{[]byte("\x1b"), []byte("\x00"), nil, []byte("z")}},
 	}, map[string]any{
 		"fs.op": "unlink", "fs.failed": false, "fs.res": "SUCCESS", "fs.truncated": false, "fs.deleted": true,
@@ -133,6 +186,7 @@ var extractCases = map[string]struct {
 		"fs.filename":      `new\x0aline \x1b[31mred ` + "\xff\xfe" + ` \xc2\x9b1m \x7f`,
 		"fs.raw.host_path": "2f772f6e65770a6c696e65201b5b33316d72656420fffe20c29b316d207f",
 		"fs.view_path":     `/v\x1b`, "fs.raw.view_path": "2f761b",
+		"fs.old.acl": `\x0d`, "fs.old.flags": []string{`\x1b[2J`, "ok", `\x0a\x00`},
 		"fs.old.view_path": `/o\x0a`, "fs.raw.old.view_path": "2f6f0a",
 		"fs.proc.name": `a\x0ab`, "fs.proc.exe": `\x1b`, "fs.proc.args": `\x00  z`, "fs.proc.cmdline": `a\x0ab \x00  z`,
 	}},
@@ -161,7 +215,7 @@ func TestEachFieldShowsItsMemberAndIsAbsentWhereThatIsNotKnown(t *testing.T) {
 			num++
 			got := all(t, &x, &memory{num: num, payload: event.Append(nil, c.event, 1<<16)})
 			for _, f := range fields { // nil is absent
-				if got[f.Name] != c.want[f.Name] {
+				if !reflect.DeepEqual(got[f.Name], c.want[f.Name]) {
 					t.Errorf("%s: got %#v, want %#v", f.Name, got[f.Name], c.want[f.Name])
 				}
 			}
@@ -169,14 +223,75 @@ func TestEachFieldShowsItsMemberAndIsAbsentWhereThatIsNotKnown(t *testing.T) {
 	}
 }
 
+func TestFlagsTellWhatAnOpeningAskedFor(t *testing.T) {
+	const absent, no, yes = "<nil>", "false", "true"
+	for _, row := range []struct {
+		op                   event.Op
+		failed               bool
+		flags                [][]byte
+		read, write, created string
+	}{
+		{event.OpOpen, false, names("O_RDONLY"), yes, no, no},
+		{event.OpOpen, false, names("O_APPEND", "O_WRONLY"), no, yes, no},
+		{event.OpOpen, true, names("O_RDWR", "O_TRUNC"), yes, yes, no},
+		{event.OpOpen, false, names("O_NONBLOCK"), absent, absent, no}, // access mode 3, for ioctl(2) alone
+		{event.OpOpen, false, nil, absent, absent, no},
+		{event.OpCreate, false, names("O_WRONLY", "O_CREAT"), no, yes, yes},
+		{event.OpCreate, true, names("O_WRONLY", "O_CREAT"), no, yes, no},
+		{event.OpCreate, false, nil, absent, absent, absent}, // mknod(2), or not known
+		{event.OpMmap, false, names("O_RDWR", "PROT_WRITE"), absent, absent, absent},
+		{event.OpMkdir, false, nil, absent, absent, absent},
+	} {
+		var x Extractor
+		got := all(t, &x, &memory{payload: event.Append(nil, &event.Event{Op: row.op, Failed: row.failed, Flags: row.flags}, 1<<16)})
+		for field, want := range map[string]string{"fs.is_open_read": row.read, "fs.is_open_write": row.write, "fs.created": row.created} {
+			if text := fmt.Sprint(got[field]); text != want {
+				t.Errorf("%s %q failed=%v: %s is %s, want %s", row.op, row.flags, row.failed, field, text, want)
+			}
+		}
+	}
+}
+
+func TestAModeSaysWhatItMeansForThatTypeOfFile(t *testing.T) {
+	const absent, no, yes = "<nil>", "false", "true"
+	for _, row := range []struct {
+		kind                                 event.Type
+		mode                                 event.Uint
+		setuid, setgid, writable, executable string
+	}{
+		{event.TypeFile, event.Known(0o644), no, no, no, no},
+		{event.TypeFile, event.Known(0o4000), yes, no, no, no},
+		{event.TypeFile, event.Known(0o2010), no, yes, no, yes},
+		{event.TypeFile, event.Known(0o1), no, no, no, yes},
+		{event.TypeFile, event.Known(0o100), no, no, no, yes},
+		{event.TypeFile, event.Known(0o2), no, no, yes, no},
+		{event.TypeDirectory, event.Known(0o1777), no, no, yes, no},
+		{event.TypeSymlink, event.Known(0o777), no, no, absent, no},
+		{0, event.Known(0o777), no, no, yes, absent},
+		{event.TypeFile, event.Uint{}, absent, absent, absent, absent},
+	} {
+		var x Extractor
+		e := &event.Event{Op: event.OpChmod, File: event.File{Type: row.kind, Mode: row.mode}}
+		got := all(t, &x, &memory{payload: event.Append(nil, e, 1<<16)})
+		for field, want := range map[string]string{
+			"fs.is_setuid": row.setuid, "fs.is_setgid": row.setgid,
+			"fs.is_world_writable": row.writable, "fs.is_executable": row.executable,
+		} {
+			if text := fmt.Sprint(got[field]); text != want {
+				t.Errorf("%s %#o: %s is %s, want %s", row.kind, row.mode.V, field, text, want)
+			}
+		}
+	}
+}
+
 func TestAPayloadThatCanOnlyBeReadGivesTheSameValues(t *testing.T) {
 	var x, y Extractor
-	payload := event.Append(nil, full, 1<<16)
-	want := all(t, &x, &memory{payload: payload})
-	got := all(t, &y, &stream{memory{payload: payload}})
-	for field := range want {
-		if got[field] != want[field] {
-			t.Errorf("%s: got %v, want %v", field, got[field], want[field])
+	for _, e := range []*event.Event{full, attributes} {
+		payload := event.Append(nil, e, 1<<16)
+		want := all(t, &x, &memory{num: uint64(e.Op), payload: payload})
+		got := all(t, &y, &stream{memory{num: uint64(e.Op), payload: payload}})
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	}
 }
@@ -270,29 +385,39 @@ type sink struct {
 func (s *sink) FieldID() uint64 { return s.id }
 func (s *sink) SetValue(any)    { s.set++ }
 
-// The interface value that SetValue takes is what the SDK forces on us: 16
-// bytes for a string, 8 for a number above 255.
+// The interface value that SetValue takes is what the SDK forces on us: 24 bytes
+// for a list, 16 for a string, 8 for a number above 255.
 func TestAFieldCostsAtMostTheInterfaceValueThatTheSDKTakes(t *testing.T) {
-	free := map[string]bool{"fs.op": true, "fs.type": true, "fs.failed": true, "fs.truncated": true, "fs.user.uid": true}
-	m := memory{payload: event.Append(nil, full, 1<<16)}
+	free := map[string]bool{"fs.op": true, "fs.type": true, "fs.user.uid": true, "fs.nlink": true}
 	for i, f := range fields {
-		var x Extractor
-		s := sink{id: uint64(i)}
-		n := testing.AllocsPerRun(100, func() {
-			m.num++
-			if err := x.Extract(&s, &m); err != nil {
-				t.Fatal(err)
+		set := 0
+		for _, e := range []*event.Event{full, attributes} {
+			m := memory{payload: event.Append(nil, e, 1<<16)}
+			var x Extractor
+			s := sink{id: uint64(i)}
+			n := testing.AllocsPerRun(100, func() {
+				m.num++
+				if err := x.Extract(&s, &m); err != nil {
+					t.Fatal(err)
+				}
+			})
+			want := 1.0
+			if free[f.Name] || f.Type == Bool || s.set == 0 {
+				want = 0
 			}
-		})
-		want := 1.0
-		if free[f.Name] || s.set == 0 {
-			want = 0
+			if n > want {
+				t.Errorf("%s of %s: %v allocations, want at most %v", f.Name, e.Op, n, want)
+			}
+			set += s.set
 		}
-		if n > want {
-			t.Errorf("%s: %v allocations, want at most %v", f.Name, n, want)
+		if set == 0 && !elsewhere[f.Name] {
+			t.Errorf("%s: in neither event", f.Name)
 		}
 	}
 }
+
+// elsewhere are the fields that neither full nor attributes can have.
+var elsewhere = map[string]bool{"fs.deleted": true, "fs.link.target": true, "fs.lost.count": true, "fs.lost.reason": true}
 
 func FuzzExtract(f *testing.F) {
 	files, _ := filepath.Glob("../event/testdata/*")
@@ -310,8 +435,12 @@ func FuzzExtract(f *testing.F) {
 			if x.Extract(&r, &memory{payload: payload}) != nil {
 				continue
 			}
-			if s, ok := r.value.(string); ok && holdsControl(s) {
-				t.Errorf("%s: control character in %q", field.Name, s)
+			texts, _ := r.value.([]string)
+			if text, ok := r.value.(string); ok {
+				texts = []string{text}
+			}
+			if slices.ContainsFunc(texts, holdsControl) {
+				t.Errorf("%s: control character in %q", field.Name, texts)
 			}
 		}
 		if line, err := x.Line(&memory{payload: payload}); err == nil && holdsControl(line) {
@@ -341,12 +470,18 @@ func BenchmarkFiveFields(b *testing.B) {
 	benchmark(b, "fs.op", "fs.host_path", "fs.inode", "fs.proc.name", "fs.user.uid")
 }
 
+func BenchmarkAttributes(b *testing.B) {
+	benchmarkOf(b, attributes, "fs.op", "fs.flags", "fs.mode", "fs.is_setuid", "fs.old.mode", "fs.owner.uid")
+}
+
 func repeat(name string, n int) []string {
 	return strings.Fields(strings.Repeat(name+" ", n))
 }
 
-func benchmark(b *testing.B, names ...string) {
-	m := memory{payload: event.Append(nil, full, 1<<16)}
+func benchmark(b *testing.B, names ...string) { benchmarkOf(b, full, names...) }
+
+func benchmarkOf(b *testing.B, e *event.Event, names ...string) {
+	m := memory{payload: event.Append(nil, e, 1<<16)}
 	sinks := make([]sink, len(names))
 	for i, name := range names {
 		sinks[i].id = fieldID(b, name)

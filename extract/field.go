@@ -25,18 +25,27 @@ const (
 type Field struct {
 	Name    string // full name, "fs.host_path"
 	Type    Type
+	List    bool   // it has any number of values of that type
 	Desc    string // one or more sentences
 	Example string // a value as Falco prints it
 
 	// value returns the field's value in the event that x has decoded: a
-	// string, uint64 or bool as Type says, or nil when it is absent. A string
-	// may alias memory of x and is good until the next call.
+	// string, uint64 or bool as Type says, of a list a []string, or nil when it
+	// is absent. A string may alias memory of x and is good until the next call.
 	value func(x *Extractor) any
+}
+
+// Kind names the type for people.
+func (f *Field) Kind() string {
+	if f.List {
+		return "list of " + string(f.Type) + "s"
+	}
+	return string(f.Type)
 }
 
 // text is a field that shows a name of the event, absent when it is empty.
 func text(name, desc, example string, get func(*event.Event) []byte) Field {
-	return Field{name, String, desc, example, func(x *Extractor) any {
+	return Field{Name: name, Type: String, Desc: desc, Example: example, value: func(x *Extractor) any {
 		if v := get(&x.event); len(v) > 0 {
 			return x.text(v)
 		}
@@ -44,10 +53,29 @@ func text(name, desc, example string, get func(*event.Event) []byte) Field {
 	}}
 }
 
+// list is a field that shows a list of names, absent when it is empty: Falco has
+// no empty list.
+func list(name, desc, example string, get func(*event.Event) [][]byte) Field {
+	return Field{Name: name, Type: String, List: true, Desc: desc, Example: example, value: func(x *Extractor) any {
+		if v := get(&x.event); len(v) > 0 {
+			return x.texts(v)
+		}
+		return nil
+	}}
+}
+
+// mode is a field that shows permission bits in octal.
+func mode(name, desc, example string, get func(*event.Event) event.Uint) Field {
+	return built(name, desc, example, func(buf []byte, e *event.Event) ([]byte, bool) {
+		m := get(e)
+		return event.AppendMode(buf, m.V), m.Known
+	})
+}
+
 // built is a string field that is put together from parts of the event. get
 // appends it to buf and says whether it is known: an empty string can be.
 func built(name, desc, example string, get func(buf []byte, e *event.Event) ([]byte, bool)) Field {
-	return Field{name, String, desc, example, func(x *Extractor) any {
+	return Field{Name: name, Type: String, Desc: desc, Example: example, value: func(x *Extractor) any {
 		v, known := get(x.joined[:0], &x.event)
 		x.joined = v // keep what it has grown to
 		if !known {
@@ -60,7 +88,7 @@ func built(name, desc, example string, get func(buf []byte, e *event.Event) ([]b
 // one is a string field whose values are few and made beforehand, which spares
 // the allocation of an interface value.
 func one(name, desc, example string, get func(x *Extractor) any) Field {
-	return Field{name, String, desc, example, get}
+	return Field{Name: name, Type: String, Desc: desc, Example: example, value: get}
 }
 
 // raw is a field that shows the exact bytes of a name in hexadecimal.
@@ -73,7 +101,7 @@ func raw(name, desc, example string, get func(*event.Event) []byte) Field {
 
 // number is a field that shows a number, absent when it is not known.
 func number(name, desc, example string, get func(*event.Event) event.Uint) Field {
-	return Field{name, Uint64, desc, example, func(x *Extractor) any {
+	return Field{Name: name, Type: Uint64, Desc: desc, Example: example, value: func(x *Extractor) any {
 		if n := get(&x.event); n.Known {
 			return n.V
 		}
@@ -83,7 +111,7 @@ func number(name, desc, example string, get func(*event.Event) event.Uint) Field
 
 // truth is a bool field; get says what it is and whether that is known.
 func truth(name, desc, example string, get func(*event.Event) (v, known bool)) Field {
-	return Field{name, Bool, desc, example, func(x *Extractor) any {
+	return Field{Name: name, Type: Bool, Desc: desc, Example: example, value: func(x *Extractor) any {
 		if v, known := get(&x.event); known {
 			return v
 		}
@@ -102,4 +130,15 @@ func (x *Extractor) text(v []byte) string {
 		x.escaped = safe // keep what it has grown to
 	}
 	return unsafe.String(unsafe.SliceData(safe), len(safe))
+}
+
+// texts is text for each name of a list. Flags are words of the kernel's, so only
+// one that somebody forged takes memory.
+func (x *Extractor) texts(names [][]byte) []string {
+	x.list = x.list[:0]
+	for _, name := range names {
+		safe := event.Escape(nil, name)
+		x.list = append(x.list, unsafe.String(unsafe.SliceData(safe), len(safe)))
+	}
+	return x.list
 }

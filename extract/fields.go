@@ -28,12 +28,20 @@ const opID = 0
 // character by character, so "fs.dev" beside "fs.dev.major" is fine, but no
 // name may be the beginning of a built-in one (fs.path.name and its kind).
 var fields = []Field{
-	one("fs.op", "What happened: open, create, modify, close, attrib, rename, link, symlink, unlink, mkdir, rmdir or mknod; or lost, when events did not arrive.",
+	one("fs.op", "What happened: open, create, modify, close, truncate, mmap (a shared mapping that can write), rename, link, symlink, unlink, mkdir, rmdir, mknod, chmod, chown, utimes, setxattr, removexattr, setacl, chattr or exec; attrib where it is not known which of the attributes changed; or lost, when events did not arrive.",
 		"create", func(x *Extractor) any { return opValues[x.op] }),
-	truth("fs.failed", "Whether the operation was refused. fs.res then says why.",
+	truth("fs.failed", "Whether the operation was refused, which is told where the key failed asks for it. fs.res then says why.",
 		"false", func(e *event.Event) (bool, bool) { return e.Failed, e.Failed || len(e.Res) > 0 }),
 	text("fs.res", "The outcome: SUCCESS, or the name of the error (EACCES). Absent when it is not known.",
 		"SUCCESS", func(e *event.Event) []byte { return e.Res }),
+	list("fs.flags", "What the operation was called with: O_ flags of an open and of a create by open(2), RENAME_ of a rename, PROT_ and MAP_ of an mmap, XATTR_ of a setxattr; of a chattr the FS_..._FL flags that the file has afterwards. Absent when there are none.",
+		"(O_WRONLY,O_CREAT,O_TRUNC)", func(e *event.Event) [][]byte { return e.Flags }),
+	truth("fs.is_open_read", "Whether an open, or a create by open(2), asked to read. Absent of other operations.",
+		"false", func(e *event.Event) (bool, bool) { return opensFor(e, "O_RDONLY") }),
+	truth("fs.is_open_write", "Whether an open, or a create by open(2), asked to write. Absent of other operations.",
+		"true", func(e *event.Event) (bool, bool) { return opensFor(e, "O_WRONLY") }),
+	truth("fs.created", "Whether open(2) made the file: true of a create by it, false of an open. Absent of other operations, and of a create of which it is not known.",
+		"true", created),
 	text("fs.watch", "The pattern of the configuration that the file matched, the most specific one.",
 		"/etc", func(e *event.Event) []byte { return e.Watch }),
 	truth("fs.truncated", "Whether something of this event is missing because it was too long.",
@@ -67,14 +75,41 @@ var fields = []Field{
 		"file", func(x *Extractor) any { return typeValues[x.event.File.Type] }),
 	text("fs.fstype", "The type of the filesystem that holds the file.",
 		"ext4", func(e *event.Event) []byte { return e.File.FSType }),
+	number("fs.mount_id", "The mount that the process used, as /proc/PID/mountinfo numbers it; for a rename or link that of the new name.",
+		"31", func(e *event.Event) event.Uint { return e.File.MountID }),
 	text("fs.mountpoint", "Where the mount through which fs.host_path leads is mounted on the host.",
 		"/", func(e *event.Event) []byte { return e.File.Mountpoint }),
 	truth("fs.deleted", "True when the last name of the file is gone. Absent when it is not, or not known to be.",
 		"true", func(e *event.Event) (bool, bool) { return true, e.File.Deleted }),
 	text("fs.link.target", "What a symbolic link points to, as stored in it.",
 		"../run/resolv.conf", func(e *event.Event) []byte { return e.File.LinkTarget }),
-	number("fs.size", "The size of a regular file in bytes after the operation. Absent while a write is under way: of a modify only a truncation has it.",
+	number("fs.nlink", "The number of names (hard links) after the operation.",
+		"1", func(e *event.Event) event.Uint { return e.File.Nlink }),
+	number("fs.size", "The size of a regular file in bytes after the operation. Absent of a modify, whose write is still under way.",
 		"57", func(e *event.Event) event.Uint { return e.File.Size }),
+
+	mode("fs.mode", "The permission bits after the operation, in octal with at least four digits.",
+		"0644", func(e *event.Event) event.Uint { return e.File.Mode }),
+	truth("fs.is_setuid", "Whether fs.mode has the set-user-ID bit.",
+		"false", func(e *event.Event) (bool, bool) { return modeHas(e, unix.S_ISUID) }),
+	truth("fs.is_setgid", "Whether fs.mode has the set-group-ID bit.",
+		"false", func(e *event.Event) (bool, bool) { return modeHas(e, unix.S_ISGID) }),
+	truth("fs.is_world_writable", "Whether fs.mode lets everybody write. Absent of symbolic links, whose mode means nothing.",
+		"false", worldWritable),
+	truth("fs.is_executable", "Whether it is a regular file that fs.mode lets anybody execute.",
+		"true", executable),
+	number("fs.owner.uid", "The user id of the file's owner after the operation, on the host.",
+		"0", func(e *event.Event) event.Uint { return e.File.UID }),
+	number("fs.owner.gid", "The group id of the file after the operation, on the host.",
+		"0", func(e *event.Event) event.Uint { return e.File.GID }),
+	number("fs.mtime", "When the content was last modified, as the file says after the operation, in nanoseconds since the epoch. Absent of a time before 1970.",
+		"1732216800123456789", func(e *event.Event) event.Uint { return e.File.Mtime }),
+	number("fs.atime", "When the content was last read, as the file says after the operation, in nanoseconds since the epoch. Absent of a time before 1970.",
+		"1732216800123456789", func(e *event.Event) event.Uint { return e.File.Atime }),
+	text("fs.xattr.name", "The extended attribute that was set or removed; of an access control list system.posix_acl_access or system.posix_acl_default.",
+		"security.capability", func(e *event.Event) []byte { return e.File.XattrName }),
+	text("fs.acl", "The POSIX access control list after the operation: what getfacl prints, joined by commas, with ids as numbers. none when there is no list, as after its removal.",
+		"user::rw-,user:1000:rw-,group::r--,mask::rw-,other::r--", func(e *event.Event) []byte { return e.File.ACL }),
 
 	text("fs.old.host_path", "The path on the host before a rename.",
 		"/tmp/job", func(e *event.Event) []byte { return e.Old.HostPath }),
@@ -86,8 +121,20 @@ var fields = []Field{
 		"2f746d702f6a6f62", func(e *event.Event) []byte { return e.Old.ViewPath }),
 	number("fs.old.inode", "The inode number of the file that a rename replaced. Absent when there was none.",
 		"131843", func(e *event.Event) event.Uint { return nonzero(e.Old.Inode) }),
-	number("fs.old.size", "The size in bytes before the change: of a modify before this write, of a close before the first write through this open file.",
+	number("fs.old.size", "The size in bytes before the change: of a modify or a truncate before it, of a close before the first write through this open file.",
 		"0", func(e *event.Event) event.Uint { return e.Old.Size }),
+	mode("fs.old.mode", "The permission bits before the operation, as fs.mode.",
+		"0600", func(e *event.Event) event.Uint { return e.Old.Mode }),
+	number("fs.old.owner.uid", "The user id of the file's owner before the operation.",
+		"1000", func(e *event.Event) event.Uint { return e.Old.UID }),
+	number("fs.old.owner.gid", "The group id of the file before the operation.",
+		"1000", func(e *event.Event) event.Uint { return e.Old.GID }),
+	number("fs.old.mtime", "The time of the last modification before the operation, as fs.mtime.",
+		"1732216700000000000", func(e *event.Event) event.Uint { return e.Old.Mtime }),
+	text("fs.old.acl", "The access control list before the operation, as fs.acl. none when there was none.",
+		"none", func(e *event.Event) []byte { return e.Old.ACL }),
+	list("fs.old.flags", "The flags that the file had before a chattr. Absent when there were none.",
+		"(FS_IMMUTABLE_FL)", func(e *event.Event) [][]byte { return e.Old.Flags }),
 
 	number("fs.proc.pid", "The id of the process that did it, on the host.",
 		"4711", func(e *event.Event) event.Uint { return nonzero(e.Proc.Pid) }),
@@ -141,6 +188,49 @@ var (
 		return v
 	}()
 )
+
+// opensFor says whether an opening asked for what mode, O_RDONLY or O_WRONLY, and
+// O_RDWR stand for.
+func opensFor(e *event.Event, mode string) (v, known bool) {
+	if e.Op != event.OpOpen && e.Op != event.OpCreate {
+		return false, false
+	}
+	for _, flag := range e.Flags {
+		switch string(flag) {
+		case mode, "O_RDWR":
+			return true, true
+		case "O_RDONLY", "O_WRONLY":
+			known = true
+		}
+	}
+	return false, known
+}
+
+// created says whether an opening made the file. Only one by open(2) has flags:
+// mknod(2), or giving a name to a file that had none, creates without.
+func created(e *event.Event) (v, known bool) {
+	switch e.Op {
+	case event.OpOpen:
+		return false, true
+	case event.OpCreate:
+		return !e.Failed, len(e.Flags) > 0
+	}
+	return false, false
+}
+
+func modeHas(e *event.Event, bits uint64) (v, known bool) {
+	return e.File.Mode.V&bits != 0, e.File.Mode.Known
+}
+
+func worldWritable(e *event.Event) (v, known bool) {
+	v, known = modeHas(e, unix.S_IWOTH)
+	return v, known && e.File.Type != event.TypeSymlink
+}
+
+func executable(e *event.Event) (v, known bool) {
+	v, known = modeHas(e, unix.S_IXUSR|unix.S_IXGRP|unix.S_IXOTH)
+	return v && e.File.Type == event.TypeFile, known && e.File.Type != 0
+}
 
 func directory(path []byte) []byte {
 	if i := bytes.LastIndexByte(path, '/'); i > 0 {

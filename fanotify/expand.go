@@ -8,6 +8,28 @@ import (
 	"github.com/falco-fim/fim/event"
 )
 
+// reportedAs is the operation that stands for op where the kernel does not tell
+// which it was.
+func reportedAs(op event.Op) event.Op {
+	switch {
+	case op.Attribute():
+		return event.OpAttrib
+	case op == event.OpTruncate:
+		return event.OpModify
+	}
+	return op
+}
+
+// Unseen returns those of ops that raise no event at all.
+func Unseen(ops []event.Op) (unseen []event.Op) {
+	for _, op := range ops {
+		if op == event.OpMmap || op == event.OpExec {
+			unseen = append(unseen, op)
+		}
+	}
+	return unseen
+}
+
 // expand appends to dst the wanted operations that the event in hand stands
 // for, in the order in which they must have happened. All of them are looked
 // at, also of files that are not watched, as they may be later.

@@ -79,7 +79,7 @@ func Open(o Options) (*Group, error) {
 		g.who = func(pid, _ int, p *event.Process) { *p = event.Process{Pid: uint64(max(pid, 0))} }
 	}
 	for _, op := range o.Ops {
-		g.ops[op] = true
+		g.ops[reportedAs(op)] = true
 	}
 	if err := g.start(); err != nil {
 		return nil, errors.Join(err, g.Close())

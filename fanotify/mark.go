@@ -44,7 +44,7 @@ const needed = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_RENAME | unix.FAN_AT
 func maskOf(ops []event.Op) uint64 {
 	mask := uint64(needed)
 	for _, op := range ops {
-		switch op {
+		switch reportedAs(op) {
 		case event.OpModify:
 			mask |= unix.FAN_MODIFY
 		case event.OpClose:

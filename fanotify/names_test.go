@@ -5,6 +5,7 @@ package fanotify
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +113,33 @@ func TestOnlyTheWantedOperationsAreTold(t *testing.T) {
 		w.do("mktree w/a/b", "write w/a/b/f", "chmod w/a/b/f", "rename w/a w/c", "unlink w/c/b/f")
 		w.expect("close w/a/b/f", "unlink w/c/b/f")
 	})
+}
+
+// What the kernel does not tell apart is told by the name that stands for all of
+// it, whichever was asked for.
+func TestWhoAsksForOneKindGetsWhatStandsForIt(t *testing.T) {
+	kernel(t)
+	for _, row := range []struct {
+		op   event.Op
+		want []string
+	}{
+		{event.OpTruncate, []string{"modify w/f"}},
+		{event.OpChmod, []string{"attrib w/f"}},
+		{event.OpSetacl, []string{"attrib w/f"}},
+		{event.OpAttrib, []string{"attrib w/f"}},
+		{event.OpExec, nil},
+		{event.OpMmap, nil},
+	} {
+		w := newWorld(t, mounters["tmpfs"])
+		w.ops = []event.Op{row.op}
+		w.do("write w/f")
+		w.watch()
+		w.do("truncate w/f", "chmod w/f")
+		w.expect(row.want...)
+	}
+	if got := Unseen(event.Ops()); !slices.Equal(got, []event.Op{event.OpMmap, event.OpExec}) {
+		t.Errorf("unseen are %v", got)
+	}
 }
 
 func TestAClosingByAnotherProcessIsToldOnce(t *testing.T) {

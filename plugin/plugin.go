@@ -89,7 +89,7 @@ func init() {
 func fieldEntries() []sdk.FieldEntry {
 	var entries []sdk.FieldEntry
 	for _, f := range extract.Fields() {
-		entries = append(entries, sdk.FieldEntry{Name: f.Name, Type: string(f.Type), Desc: f.Desc})
+		entries = append(entries, sdk.FieldEntry{Name: f.Name, Type: string(f.Type), IsList: f.List, Desc: f.Desc})
 	}
 	return entries
 }

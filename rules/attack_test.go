@@ -154,6 +154,64 @@ func TestLostEventsAlert(t *testing.T) {
 	}
 }
 
+// A refused attempt changed nothing: no rule alerts on it, and each alerts on the
+// same event when it succeeded.
+func TestRefusedAttemptsDoNotAlert(t *testing.T) {
+	f := load(t)
+	replay := func(refused bool) map[string]bool {
+		var lines []byte
+		for _, list := range f.lists {
+			for _, path := range list {
+				if !strings.HasPrefix(path, "/") {
+					continue
+				}
+				path = strings.NewReplacer("*", "x", "?", "x").Replace(path)
+				for _, op := range event.Ops() {
+					e := &event.Event{Op: op, Failed: refused, Res: event.SuccessBytes, File: event.File{HostPath: []byte(path)}}
+					if refused {
+						e.Res = []byte("EACCES")
+					}
+					lines = append(event.AppendText(lines, e), '\n')
+				}
+			}
+		}
+		matches, err := host.Replay(t, host.Options{Rules: f.expanded(), Open: "file://" + write(t, lines), All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alerted := map[string]bool{}
+		for _, m := range matches {
+			alerted[m.Rule] = true
+		}
+		return alerted
+	}
+	done, refused := replay(false), replay(true)
+	for _, r := range f.rules() {
+		if !done[r.Rule] {
+			t.Errorf("%s: does not alert on success either, so this proves nothing", r.Rule)
+		}
+		if refused[r.Rule] && r.Rule != lostRule {
+			t.Errorf("%s: alerts on a refused attempt", r.Rule)
+		}
+	}
+}
+
+func TestEachChangeOfAttributesAlerts(t *testing.T) {
+	for _, op := range event.Ops() {
+		if !op.Attribute() {
+			continue
+		}
+		e := &event.Event{Op: op, Res: event.SuccessBytes, File: event.File{HostPath: []byte("/etc/passwd")}}
+		got, err := host.Replay(t, host.Options{Rules: load(t).expanded(), Open: "file://" + write(t, append(event.AppendText(nil, e), '\n'))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 1 || got[0].Rule != "Attributes of a Sensitive File Changed" || !strings.Contains(got[0].Text, "| op="+op.String()+" path=/etc/passwd ") {
+			t.Errorf("%s: %s", op, texts(got))
+		}
+	}
+}
+
 // TestAFloodThatOverflowsTheKernelsQueueAlerts stops the host, as a machine
 // under load would, for longer than the queue lasts.
 func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {

@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"fmt"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -62,12 +63,12 @@ func TestEveryFieldOfARuleIsDeclaredInFull(t *testing.T) {
 func TestTheHostSeesTheFieldsOfTheTable(t *testing.T) {
 	var got, want []string
 	for _, field := range host.Fields(t) {
-		got = append(got, field.Field+" "+field.Type)
+		got = append(got, fmt.Sprint(field.Field, " ", field.Type, " list=", field.List))
 	}
 	// libsinsp's names of the types, as its listing prints them.
 	types := map[extract.Type]string{extract.String: "CHARBUF", extract.Uint64: "UINT64", extract.Bool: "BOOL"}
 	for _, field := range extract.Fields() {
-		want = append(want, field.Name+" "+types[field.Type])
+		want = append(want, fmt.Sprint(field.Name, " ", types[field.Type], " list=", field.List))
 	}
 	slices.Sort(got)
 	slices.Sort(want)

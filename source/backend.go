@@ -4,6 +4,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,11 +30,13 @@ type Backend interface {
 
 // setup is what a backend is opened with.
 type setup struct {
-	set  *watch.Set
-	ops  []event.Op
-	root string // where the host's root is mounted
-	ring int    // KiB
-	logf func(format string, args ...any)
+	set    *watch.Set
+	ops    []event.Op
+	named  bool   // the configuration names the operations
+	failed bool   // refused attempts are wanted too
+	root   string // where the host's root is mounted
+	ring   int    // KiB
+	logf   func(format string, args ...any)
 }
 
 // setup resolves the patterns.
@@ -44,7 +47,10 @@ func (c *Config) setup() (setup, error) {
 	if err != nil {
 		return setup{}, fmt.Errorf("watch: with symbolic links resolved: %w", err)
 	}
-	return setup{set: set, ops: c.ops(), root: c.HostRoot, ring: c.RingBufferKiB, logf: c.logf}, nil
+	return setup{
+		set: set, ops: c.ops(), named: !slices.Equal(c.Events, defaultEvents()), failed: c.Failed,
+		root: c.HostRoot, ring: c.RingBufferKiB, logf: c.logf,
+	}, nil
 }
 
 // opener is one way to get events.

@@ -63,7 +63,8 @@ var DefaultWatch = []string{
 type Config struct {
 	Watch         []string `json:"watch" jsonschema_description:"Patterns to watch: absolute paths on the host. /etc means the file or directory and everything below it, /etc/* its direct children, ** as a component any depth."`
 	Exclude       []string `json:"exclude" jsonschema_description:"Patterns that win over watch. An exclude names host paths as they are and follows no symbolic link, so that nobody can hide a file by placing one."`
-	Events        []string `json:"events" jsonschema_description:"Operations to report; replaces the default set. Loss of events (lost) is always reported."`
+	Events        []string `json:"events" jsonschema_description:"Operations to report; replaces the default set, which is all but open and exec. attrib stands for every change of attributes: chmod, chown, utimes, setxattr, removexattr, setacl, chattr. Loss of events (lost) is always reported."`
+	Failed        bool     `json:"failed" jsonschema_description:"Also report attempts that were refused, with fs.failed=true and the errno in fs.res. Only the eBPF backend sees them."`
 	Backend       string   `json:"backend" jsonschema_description:"Where events come from; auto takes the first that works on this kernel."`
 	RingBufferKiB int      `json:"ring_buffer_kib" jsonschema_description:"Size in KiB of the ring buffer between the kernel and the eBPF backend, rounded up to a power of two. What does not fit while nobody reads is lost, counted and told as a lost event."`
 	// HostRoot has its default from the environment, which is not the schema's
@@ -90,11 +91,11 @@ func Default() Config {
 	}
 }
 
-// defaultEvents is every change: an open alone changes nothing and there are
-// very many of them.
+// defaultEvents is every change: an open or an execution changes nothing and
+// there are very many of them.
 func defaultEvents() []string {
 	return slices.DeleteFunc(operations(), func(name string) bool {
-		return name == event.OpOpen.String()
+		return name == event.OpOpen.String() || name == event.OpExec.String()
 	})
 }
 
@@ -209,15 +210,13 @@ func oneOf(key, value string, known []string) error {
 	return fmt.Errorf("%s: unknown value %q%s: want one of %s", key, value, didYouMean(value, known), strings.Join(known, ", "))
 }
 
-// ops returns the wanted operations; Events is valid.
+// ops returns the wanted operations, each once; Events is valid. attrib stands for
+// every operation that a backend may have to report as attrib.
 func (c *Config) ops() []event.Op {
-	ops := make([]event.Op, 0, len(c.Events))
-	for _, name := range c.Events {
-		if op, err := event.ParseOp([]byte(name)); err == nil {
-			ops = append(ops, op)
-		}
-	}
-	return ops
+	all := slices.Contains(c.Events, event.OpAttrib.String())
+	return slices.DeleteFunc(event.Ops(), func(op event.Op) bool {
+		return !slices.Contains(c.Events, op.String()) && !(all && op.Attribute())
+	})
 }
 
 // logf writes one warning. Names in it are hostile, so the line is escaped

@@ -49,10 +49,10 @@ func TestTheHostRootIsTakenFromTheEnvironmentUnlessConfigured(t *testing.T) {
 }
 
 func TestEachKeyReplacesItsDefault(t *testing.T) {
-	c, err := ParseConfig([]byte(`{"watch":["/w"],"exclude":["/w/x"],"events":["open","rename"],
+	c, err := ParseConfig([]byte(`{"watch":["/w"],"exclude":["/w/x"],"events":["open","rename"],"failed":true,
 		"backend":"fanotify","ring_buffer_kib":64,"host_root":"/","on_failure":"idle"}`))
 	want := Config{
-		Watch: []string{"/w"}, Exclude: []string{"/w/x"}, Events: []string{"open", "rename"},
+		Watch: []string{"/w"}, Exclude: []string{"/w/x"}, Events: []string{"open", "rename"}, Failed: true,
 		Backend: "fanotify", RingBufferKiB: 64, HostRoot: "/", OnFailure: "idle",
 	}
 	if err != nil || !reflect.DeepEqual(c, want) {
@@ -90,6 +90,9 @@ func TestAConfigurationErrorNamesKeyAndValueAndWhatIsRight(t *testing.T) {
 		"a ring that holds nothing":            {`{"ring_buffer_kib":0}`, []string{"ring_buffer_kib", "0 is out of bounds", "64 to 1048576"}},
 		"a ring below nothing":                 {`{"ring_buffer_kib":-1}`, []string{"ring_buffer_kib", "-1 is out of bounds"}},
 		"a ring beyond memory":                 {`{"ring_buffer_kib":1048577}`, []string{"ring_buffer_kib", "1048577", "4096 is the default"}},
+		"a word for a truth":                   {`{"failed":"yes"}`, []string{"failed", `"yes" is a string`, "true or false"}},
+		"a number for a truth":                 {`{"failed":1}`, []string{"failed", "1 is a number", "true or false"}},
+		"a truth left out":                     {`{"failed":null}`, []string{"failed", "null", "true or false"}},
 		"a map for a string":                   {`{"backend":{"name":"ebpf"}}`, []string{"backend", "a map", "want a string"}},
 		"a list in a list":                     {`{"exclude":[["/a"]]}`, []string{"exclude[0]", "a list", "want a string"}},
 		"an empty watch list":                  {`{"watch":[]}`, []string{"watch", "empty", "default"}},
@@ -119,6 +122,25 @@ func TestAConfigurationErrorNamesKeyAndValueAndWhatIsRight(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAttribStandsForEveryChangeOfAttributesOnceEach(t *testing.T) {
+	const every = "chmod chown utimes setxattr removexattr setacl chattr attrib"
+	for events, want := range map[string]string{
+		"attrib":                            every,
+		"attrib,chmod,create":               "create " + every,
+		"chown,chmod":                       "chmod chown",
+		"truncate,open,exec":                "open truncate exec",
+		strings.Join(Default().Events, ","): "create modify close truncate mmap rename link symlink unlink mkdir rmdir mknod " + every,
+	} {
+		c := Config{Events: strings.Split(events, ",")}
+		if err := validateEvents(c.Events); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(operationNames(c.ops()), " "); got != want {
+			t.Errorf("%s: got %s, want %s", events, got, want)
+		}
 	}
 }
 
@@ -185,7 +207,7 @@ func TestAWarningCannotForgeALine(t *testing.T) {
 }
 
 func FuzzParseConfig(f *testing.F) {
-	f.Add([]byte(`{"watch":["/etc"],"exclude":[],"events":["create"],"backend":"auto","host_root":"/","on_failure":"exit"}`))
+	f.Add([]byte(`{"watch":["/etc"],"exclude":[],"events":["create"],"failed":false,"backend":"auto","host_root":"/","on_failure":"exit"}`))
 	f.Add([]byte(`{"watch":[1,null,{}]}`))
 	f.Add([]byte(`[`))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -31,7 +31,7 @@ func openEBPF(s setup) (Backend, error) {
 		return nil, err
 	}
 	b, err := bpf.Open(bpf.Options{
-		Set: s.set, Ops: s.ops, HostRoot: s.root, RingKiB: s.ring,
+		Set: s.set, Ops: s.ops, Failed: s.failed, HostRoot: s.root, RingKiB: s.ring,
 		Mounts: m.kernel(), Place: m.place, Who: who(s),
 	})
 	if err != nil {

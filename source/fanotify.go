@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,10 +39,22 @@ func openFanotify(s setup) (Backend, error) {
 	}
 	b := &fanotifyBackend{Group: g, logf: s.logf}
 	b.tellRefused()
+	s.tellUnseen()
 	if !known {
 		s.logf("fanotify: this process has a pid namespace of its own, so it cannot be known who does what on the host: run it in the host's (hostPID: true, docker run --pid=host)")
 	}
 	return b, nil
+}
+
+// tellUnseen warns of what the configuration asks for by name and this backend
+// never reports.
+func (s *setup) tellUnseen() {
+	if s.failed {
+		s.logf("fanotify: failed: refused attempts are not reported, since the kernel tells this backend of none; the backend ebpf sees them")
+	}
+	if ops := fanotify.Unseen(s.ops); s.named && len(ops) > 0 {
+		s.logf("fanotify: events: %s: not reported, since the kernel tells this backend of none; the backend ebpf sees them", strings.Join(operationNames(ops), ", "))
+	}
 }
 
 // countsAsHost says whether processes have the numbers here that they have on

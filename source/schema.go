@@ -34,6 +34,8 @@ func (Config) JSONSchemaExtend(s *jsonschema.Schema) {
 			p.Default = *v
 		case *int:
 			p.Default = *v
+		case *bool:
+			p.Default = *v
 		}
 	}
 	ring := s.Properties.Value("ring_buffer_kib")

@@ -108,6 +108,8 @@ func decodeValue(key string, value json.RawMessage, ptr any) error {
 		return decodeList(key, value, p)
 	case *int:
 		return decodeInt(key, value, p)
+	case *bool:
+		return decodeBool(key, value, p)
 	}
 	panic(fmt.Sprintf("key %q: no decoder for %T", key, ptr))
 }
@@ -161,6 +163,13 @@ func decodeInt(key string, value json.RawMessage, p *int) error {
 	}
 	*p = n
 	return nil
+}
+
+func decodeBool(key string, value json.RawMessage, p *bool) error {
+	if k := kind(value); k != "a boolean" {
+		return fmt.Errorf("%s: %s is %s: want true or false", key, short(value), k)
+	}
+	return json.Unmarshal(value, p)
 }
 
 // kind names the type of a JSON value by its first byte.

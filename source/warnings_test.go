@@ -63,3 +63,29 @@ func TestAWatchOfAFileThatThisProcessWritesIsWarnedOf(t *testing.T) {
 		t.Errorf("a file that is only read: warned %q", got)
 	}
 }
+
+func TestFanotifyNamesWhatItIsAskedForAndNeverReports(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"the defaults":          {func(*Config) {}, ""},
+		"what it can":           {func(c *Config) { c.Events = []string{"chmod", "truncate"} }, ""},
+		"refused attempts":      {func(c *Config) { c.Failed = true }, "failed: refused attempts are not reported"},
+		"executions, and more":  {func(c *Config) { c.Events = []string{"exec", "create"} }, "events: exec: not reported"},
+		"mappings and the rest": {func(c *Config) { c.Events = []string{"attrib", "mmap", "exec"} }, "events: mmap, exec: not reported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, buf := quiet(Exit)
+			row.change(&c)
+			with, err := c.setup()
+			if err != nil {
+				t.Fatal(err)
+			}
+			with.tellUnseen()
+			if got := buf.String(); !strings.Contains(got, row.want) || (got == "") != (row.want == "") || strings.Count(got, "\n") > 1 {
+				t.Errorf("told %q, want %q", got, row.want)
+			}
+		})
+	}
+}

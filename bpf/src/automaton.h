@@ -233,24 +233,25 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 static __always_inline void step_up(struct walk *w)
 {
 	struct dentry *d = (void *)w->at;
-	struct link l;
-	struct tag now;
+	struct link *l = &w->link;
 	u32 state;
 
-	look(d, &l);
-	if (!l.inode)
+	look(d, l);
+	if (!l->inode)
 		return end_walk(w, END_UNKNOWN, UNKNOWN);
-	now = (struct tag){.parent = (u64)l.parent, .epoch = w->epoch, .hash = l.hash};
-	state = passed(l.inode, &now);
+	w->now.parent = l->parent;
+	w->now.epoch = w->epoch;
+	w->now.hash = l->hash;
+	state = passed((void *)l->inode, &w->now);
 	if (state != UNASKED)
 		return end_walk(w, END_COMPLETE, state);
-	if (l.parent == d)
-		return at_root(w, d, (u64)l.inode);
+	if (l->parent == w->at)
+		return at_root(w, d, l->inode);
 	if (w->steps >= MAX_DEPTH)
 		return end_walk(w, END_UNKNOWN, UNKNOWN);
 	w->step[w->steps & (MAX_DEPTH - 1)] = w->at;
 	w->steps++;
-	w->at = (u64)l.parent;
+	w->at = l->parent;
 }
 
 __noinline int climb_some(u32 slot)
@@ -308,10 +309,9 @@ __noinline int descend(u32 slot)
 	return 1;
 }
 
-static __always_inline void start_walk(struct walk *w, u64 epoch)
+static __always_inline void start_walk(struct walk *w)
 {
 	w->at = w->dir;
-	w->epoch = epoch;
 	w->state = DEAD;
 	w->end = END_NONE;
 	w->steps = 0;
@@ -336,25 +336,26 @@ static __always_inline void walk_tree(u32 slot, struct walk *w)
 __noinline int try_resolve(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
-	struct tag tag = {};
-	struct link l;
+	struct walk *w;
 	u32 seq;
 
 	if (!s)
 		return 0;
-	tag.epoch = latest(control.epoch);
+	w = &s->walk;
+	w->epoch = latest(control.epoch);
 	seq = settled_seq(1);
-	start_walk(&s->walk, tag.epoch);
-	walk_tree(slot, &s->walk);
-	look((void *)s->walk.dir, &l);
-	tag.parent = (u64)l.parent;
-	tag.hash = l.hash;
-	number(l.inode, &tag);
-	tag.state = s->walk.state;
+	start_walk(w);
+	walk_tree(slot, w);
+	look((void *)w->dir, &w->link);
+	w->now.parent = w->link.parent;
+	w->now.epoch = w->epoch;
+	w->now.hash = w->link.hash;
+	number((void *)w->link.inode, &w->now);
+	w->now.state = w->state;
 	if ((seq & 1) || rename_seq() != seq)
 		return 0;
-	if (s->walk.end == END_COMPLETE && tag.state < UNATTACHED && latest(control.epoch) == tag.epoch)
-		remember((u64)l.inode, &tag);
+	if (w->end == END_COMPLETE && w->state < UNATTACHED && latest(control.epoch) == w->epoch)
+		remember(w->link.inode, &w->now);
 	return 1;
 }
 
@@ -407,19 +408,32 @@ static __noinline u32 ask(struct dentry *dir)
 	return state;
 }
 
+// tell fills the part of `now` that lies in the dentry, in the way that costs
+// least, and returns the inode.
+static __always_inline struct inode *tell(struct dentry *dir, struct tag *now)
+{
+#ifdef PROBES
+	struct link l;
+
+	look(dir, &l);
+	now->parent = l.parent;
+	now->hash = l.hash;
+	return (void *)l.inode;
+#else
+	now->parent = (u64)dir->d_parent;
+	now->hash = dir->d_name.hash;
+	return dir->d_inode;
+#endif
+}
+
 // known_state is the state of directory dir as far as it is known.
 static __always_inline u32 known_state(struct dentry *dir)
 {
 	struct tag now = {.epoch = latest(control.epoch)};
-	struct inode *inode;
-	struct link l;
+	struct inode *inode = tell(dir, &now);
 
-	regard(dir, &l);
-	inode = l.inode;
 	if (!inode)
 		return DEAD;
-	now.parent = (u64)l.parent;
-	now.hash = l.hash;
 	now.ino = fetch(inode, i_ino);
 	now.generation = fetch(inode, i_generation);
 	return looked((u64)inode, &now);

@@ -18,21 +18,21 @@ static __always_inline bool is_wanted(u32 op)
 	return wanted >> op & 1;
 }
 
-// append_name appends a name to the record's data; the walk is then at `next`.
+// append_name appends a name to the record's data and steps to its parent.
 // A name that was being changed may lack its NUL: then the walk is repeated, as
 // the sequence of renames tells.
-static __always_inline void append_name(struct scratch *s, struct trail *t, struct link *l, struct dentry *next)
+static __always_inline void append_name(struct scratch *s, struct trail *t, struct link *l)
 {
 	u32 size = (l->length & (NAME_SPACE - 1)) + 1;
 
 	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH || l->length >= NAME_SPACE ||
-	    bpf_probe_read_kernel(&s->data[t->used & (DATA_SIZE - 1)], size, l->name)) {
+	    bpf_probe_read_kernel(&s->data[t->used & (DATA_SIZE - 1)], size, (void *)l->name)) {
 		t->end = END_CUT;
 		return;
 	}
 	t->used += size;
 	t->count++;
-	t->at = (u64)next;
+	t->at = l->parent;
 }
 
 // step_names appends the current name, or ends the walk at the filesystem's
@@ -41,7 +41,7 @@ static __always_inline void append_name(struct scratch *s, struct trail *t, stru
 static __always_inline void step_names(struct scratch *s, struct trail *t)
 {
 	struct dentry *d = (void *)t->at;
-	struct link l;
+	struct link *l = &t->link;
 
 	if (t->in_mount == ~0u && t->mnt) {
 		if (t->at == t->root && t->mnt == t->root_mnt) {
@@ -51,11 +51,11 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 			t->in_mount = t->count;
 		}
 	}
-	look(d, &l);
-	if (l.parent == d)
+	look(d, l);
+	if (l->parent == t->at)
 		t->end = BPF_CORE_READ(d, d_sb, s_root) == d ? END_ROOT : END_UNATTACHED;
 	else
-		append_name(s, t, &l, l.parent);
+		append_name(s, t, l);
 }
 
 __noinline int write_some_names(u32 slot)
@@ -89,7 +89,6 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 	struct dentry *d = (void *)t->at;
 	struct mount *m = mount_of((struct vfsmount *)t->mnt);
 	struct mount *parent;
-	struct link l;
 
 	if (t->at == t->root && t->mnt == t->root_mnt) {
 		t->flags |= FLAG_VIEW;
@@ -104,8 +103,8 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 			t->end = END_UNATTACHED;
 		return;
 	}
-	look(d, &l);
-	append_name(s, t, &l, l.parent);
+	look(d, &t->link);
+	append_name(s, t, &t->link);
 }
 
 __noinline int write_view_name(u32 slot)

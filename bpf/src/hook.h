@@ -87,6 +87,19 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 		return 0;                                                                          \
 	}
 
+// TWIN_HOOK: beside a probe, where what it does must not be missed.
+#define TWIN_HOOK(function, at_entry, at_exit, params...)                                          \
+	SEC("fentry/" #function) int BPF_PROG(fentry_twin_##function, params)                      \
+	{                                                                                          \
+		at_entry;                                                                          \
+		return 0;                                                                          \
+	}                                                                                          \
+	SEC("fexit/" #function) int fexit_twin_##function(void *ctx)                               \
+	{                                                                                          \
+		at_exit;                                                                           \
+		return 0;                                                                          \
+	}
+
 // EXIT_HOOK: when function returned; only for functions with fixed parameters.
 #define EXIT_HOOK(function, body)                                                                  \
 	SEC("fexit/" #function) int fexit_##function(void *ctx)                                    \
@@ -123,6 +136,8 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 		body;                                                                              \
 		return 0;                                                                          \
 	}
+
+#define TWIN_HOOK(function, at_entry, at_exit, params...)
 
 // A return probe sees no arguments: the entry keeps them.
 #define RESULT_HOOK(function, body)                                                                \

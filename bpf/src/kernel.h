@@ -32,6 +32,7 @@ typedef _Bool bool;
 enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6,
        BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_QUEUE = 22, BPF_MAP_TYPE_RINGBUF = 27 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+#define EEXIST 17
 enum { BPF_F_MMAPABLE = 1 << 10, BPF_RB_NO_WAKEUP = 1 };
 
 // The registers at a kprobe. Their order is ABI, so these are not relocated.
@@ -218,13 +219,14 @@ static __always_inline bool unnamed(struct dentry *dentry)
 // looks it up.
 const volatile u64 rename_lock = 0;
 
-// link is what a walk reads of a dentry at each step.
+// link is what a walk reads of a dentry at each step; addresses are numbers,
+// because it also lies in maps.
 struct link {
-	struct dentry *parent;
+	u64 parent;
 	u32 hash; // of the name
 	u32 length;
-	const unsigned char *name;
-	struct inode *inode;
+	u64 name;
+	u64 inode;
 };
 
 #define OF_DENTRY(member) bpf_core_field_offset(struct dentry, member)
@@ -240,23 +242,11 @@ static __always_inline void look(struct dentry *d, struct link *l)
 		bpf_probe_read_kernel(l, sizeof(*l), (void *)d + OF_DENTRY(d_parent));
 		return;
 	}
-	l->parent = BPF_CORE_READ(d, d_parent);
+	l->parent = (u64)BPF_CORE_READ(d, d_parent);
 	l->hash = BPF_CORE_READ(d, d_name.hash);
 	l->length = BPF_CORE_READ(d, d_name.len);
-	l->name = BPF_CORE_READ(d, d_name.name);
-	l->inode = BPF_CORE_READ(d, d_inode);
-}
-
-// regard reads parent, hash and inode of a link in the way that costs least.
-static __always_inline void regard(struct dentry *d, struct link *l)
-{
-#ifdef PROBES
-	look(d, l);
-#else
-	l->parent = d->d_parent;
-	l->hash = d->d_name.hash;
-	l->inode = d->d_inode;
-#endif
+	l->name = (u64)BPF_CORE_READ(d, d_name.name);
+	l->inode = (u64)BPF_CORE_READ(d, d_inode);
 }
 
 static __always_inline u32 rename_seq(void)

@@ -346,6 +346,8 @@ struct walk {
 	u32 end; // enum end
 	u32 steps;
 	u32 unused;
+	struct link link; // of `at`, here because the stack of 5.10 is short
+	struct tag now;
 	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
 };
 
@@ -358,6 +360,7 @@ struct trail {
 	u64 mnt_root;
 	u64 root; // dentry and mount of the actor's root directory
 	u64 root_mnt;
+	struct link link; // of `at`
 	u32 start; // of this path in data
 	u32 used;
 	u32 count;

@@ -32,20 +32,26 @@ static __noinline void move_begins(struct counters *counted, u32 old, u32 new, s
 				   struct dentry *exchanged)
 {
 	u32 tid = bpf_get_current_pid_tgid(), leaving = 0;
+	u32 *kept = bpf_map_lookup_elem(&moving, &tid); // the twin's
 
-	count(control.moving); // before it looks whether a survey has passed here
+	if (!kept) {
+		count(control.moving); // before it looks whether a survey has passed here
+		if (bpf_map_update_elem(&moving, &tid, &leaving, BPF_ANY)) {
+			count(counted->lost_map);
+			__sync_fetch_and_add(&control.moving, -1);
+		}
+		kept = bpf_map_lookup_elem(&moving, &tid);
+	}
 	if (old != new || old >= UNATTACHED)
 		leaving |= LEAVE_BUMP;
 	if (carries(from) || (exchanged && carries(exchanged)))
 		leaving |= LEAVE_SURVEY;
-	if (bpf_map_update_elem(&moving, &tid, &leaving, BPF_ANY)) {
-		count(counted->lost_map);
-		if (leaving & LEAVE_SURVEY) // the next survey will do; all is unknown until then
-			count(control.asked);
-		__sync_fetch_and_add(&control.moving, -1);
-	} else if (leaving & LEAVE_SURVEY) {
+	if (!kept && leaving & LEAVE_SURVEY)
+		count(control.asked); // the next survey will do; all is unknown until then
+	if (kept && leaving & ~*kept & LEAVE_SURVEY)
 		count(control.carrying);
-	}
+	if (kept)
+		*kept |= leaving;
 	if (leaving)
 		bump();
 }
@@ -73,6 +79,11 @@ static __always_inline void move_ends(void)
 		resurvey();
 	if (leaving & LEAVE_BUMP)
 		bump();
+}
+
+static __always_inline bool moves_directory(struct dentry *from, struct dentry *to, bool exchange)
+{
+	return is_directory(fetch(from, d_inode)) || (exchange && is_directory(fetch(to, d_inode)));
 }
 
 static __always_inline void emit_rename(struct counters *counted, u32 state, struct dentry *from,
@@ -156,7 +167,26 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 
 SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir), const struct path *old_dir,
 	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+// on_twin voids the tags a second time. A probe is skipped on a CPU where a task
+// was preempted in a map call of bpf(2), a program on a trampoline where one was
+// preempted in the program itself: where both hang on a function, no user without
+// privileges keeps the tags of a moved directory alive.
+static __always_inline void on_twin(struct dentry *from, struct dentry *to, bool exchange)
+{
+	struct counters *counted = counters(HOOK_RENAME);
+	u32 old, new;
+
+	if (!counted || !moves_directory(from, to, exchange))
+		return;
+	old = name_state(dir_state(counted, from), from);
+	new = name_state(dir_state(counted, to), to);
+	move_begins(counted, old, new, from, exchange ? to : NULL);
+}
+
 ENTRY_HOOK(d_move, on_move(dentry, target, false), struct dentry *dentry, struct dentry *target)
 ENTRY_HOOK(d_exchange, on_move(dentry1, dentry2, true), struct dentry *dentry1, struct dentry *dentry2)
 EXIT_HOOK(d_move, move_ends())
 EXIT_HOOK(d_exchange, move_ends())
+TWIN_HOOK(d_move, on_twin(dentry, target, false), move_ends(), struct dentry *dentry, struct dentry *target)
+TWIN_HOOK(d_exchange, on_twin(dentry1, dentry2, true), move_ends(), struct dentry *dentry1,
+	  struct dentry *dentry2)

@@ -67,8 +67,8 @@ static __always_inline void rise(struct survey *s)
 		return;
 	}
 	look(d, &l);
-	if (l.parent == d || s->steps >= MAX_DEPTH) {
-		s->end = l.parent == d ? END_UNATTACHED : END_CUT;
+	if (l.parent == s->at || s->steps >= MAX_DEPTH) {
+		s->end = l.parent == s->at ? END_UNATTACHED : END_CUT;
 		return;
 	}
 	carrier = carrier_at(s->at);
@@ -76,7 +76,7 @@ static __always_inline void rise(struct survey *s)
 		*carrier = s->number;
 	s->step[s->steps & (MAX_DEPTH - 1)] = s->at;
 	s->steps++;
-	s->at = (u64)l.parent;
+	s->at = l.parent;
 }
 
 __noinline int rise_few(void)

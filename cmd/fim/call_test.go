@@ -20,6 +20,18 @@ func TestCheckTellsWhichBackendIsTakenAndWhyNotTheOthers(t *testing.T) {
 	}
 }
 
+func TestCheckNamesWhatTheConfigurationAsksForInVain(t *testing.T) {
+	out, errs, code := fim(t, "", "check", "--failed", "--event", "exec,create", tmpfs(t))
+	for _, want := range []string{"warning: fanotify: failed: refused attempts are not reported", "warning: fanotify: events: exec: not reported"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if code != exitDone {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
 func TestAWrongCallIsExitCode2AndAFailure1(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("bad.jsonl", []byte("x\n"), 0o600); err != nil {
@@ -37,7 +49,7 @@ func TestAWrongCallIsExitCode2AndAFailure1(t *testing.T) {
 		"the whole host":             {[]string{"watch", "/"}, exitUsage, `"/"`},
 		"an unclosed class":          {[]string{"watch", "/a[", "/b"}, exitUsage, "/a["},
 		"an unknown format":          {[]string{"watch", "--format", "xml", "/etc"}, exitUsage, "xml"},
-		"an unknown operation":       {[]string{"watch", "--event", "chmod", "/etc"}, exitUsage, "chmod"},
+		"an unknown operation":       {[]string{"watch", "--event", "delete", "/etc"}, exitUsage, "delete"},
 		"an unknown backend":         {[]string{"watch", "--backend", "kprobe", "/etc"}, exitUsage, "kprobe"},
 		"a ring that is too small":   {[]string{"watch", "--ring-buffer", "63", "/etc"}, exitUsage, "64 to 1048576"},
 		"a ring that is no number":   {[]string{"watch", "--ring-buffer", "4M", "/etc"}, exitUsage, "4M"},

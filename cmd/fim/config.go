@@ -23,6 +23,7 @@ type configFlags struct {
 	events    []string
 	excludes  []string
 	recursive bool
+	failed    bool
 	backend   string
 	ring      int
 }
@@ -30,7 +31,8 @@ type configFlags struct {
 func (f *configFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.file, "config", "", "read the plugin's init_config from `FILE` (YAML or JSON); PATH and flags replace its keys")
-	fs.StringSliceVar(&f.events, "event", nil, "report only these `operations`, such as create,rename (default all but open)")
+	fs.StringSliceVar(&f.events, "event", nil, "report only these `operations`, such as create,rename,attrib (default all but open and exec)")
+	fs.BoolVar(&f.failed, "failed", false, "report attempts that were refused, too; only the eBPF backend sees them")
 	fs.StringArrayVar(&f.excludes, "exclude", nil, "leave out what this `pattern` covers; may be repeated")
 	fs.BoolVar(&f.recursive, "recursive", true, "watch everything below each PATH; false: the path and its direct children")
 	fs.StringVar(&f.backend, "backend", "", "take events from this `backend`: auto, ebpf or fanotify (default auto)")
@@ -56,6 +58,9 @@ func (f *configFlags) config(cmd *cobra.Command, paths []string) (source.Config,
 	}
 	if cmd.Flags().Changed("event") {
 		c.Events = f.events
+	}
+	if cmd.Flags().Changed("failed") {
+		c.Failed = f.failed
 	}
 	if cmd.Flags().Changed("backend") {
 		c.Backend = f.backend

@@ -38,12 +38,12 @@ func TestFlagsAndPathsReplaceWhatTheFileSays(t *testing.T) {
 	t.Setenv("HOST_ROOT", "")
 	t.Chdir("/")
 	yaml := filepath.Join(t.TempDir(), "fim.yaml")
-	text := "watch: [/srv]\nexclude:\n  - /srv/tmp\nevents: [create]\n"
+	text := "watch: [/srv]\nexclude:\n  - /srv/tmp\nevents: [create]\nfailed: true\n"
 	if err := os.WriteFile(yaml, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	file := source.Default()
-	file.Watch, file.Exclude, file.Events = []string{"/srv"}, []string{"/srv/tmp"}, []string{"create"}
+	file.Watch, file.Exclude, file.Events, file.Failed = []string{"/srv"}, []string{"/srv/tmp"}, []string{"create"}, true
 	with := func(change func(*source.Config)) source.Config {
 		c := file
 		change(&c)
@@ -58,6 +58,7 @@ func TestFlagsAndPathsReplaceWhatTheFileSays(t *testing.T) {
 		"excludes with commas": {[]string{"--exclude", "/a/{b,c}", "--exclude", "/d"},
 			with(func(c *source.Config) { c.Exclude = []string{"/a/{b,c}", "/d"} })},
 		"events in a list": {[]string{"--event", "rename,open"}, with(func(c *source.Config) { c.Events = []string{"rename", "open"} })},
+		"no attempts":      {[]string{"--failed=false"}, with(func(c *source.Config) { c.Failed = false })},
 		"a backend":        {[]string{"--backend", "fanotify"}, with(func(c *source.Config) { c.Backend = "fanotify" })},
 		"a ring buffer":    {[]string{"--ring-buffer", "8192"}, with(func(c *source.Config) { c.RingBufferKiB = 8192 })},
 		"children only":    {[]string{"--recursive=false"}, with(func(c *source.Config) { c.Direct = true })},
@@ -84,6 +85,8 @@ func TestAConfigurationFileIsYAMLOrJSON(t *testing.T) {
 		"a list":               {"- /a\n", "want a map"},
 		"not YAML":             {"watch: [\n", "config"},
 		"a number in a list":   {"watch: [/a, 010]\n", "is a number"},
+		"a truth":              {"failed: true\n", ""},
+		"a truth in quotes":    {"failed: \"true\"\n", "true or false"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "config")

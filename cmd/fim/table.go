@@ -72,9 +72,9 @@ type layout struct{ time, op, path, inode, dev, proc, user int }
 // columnsFor lays a row out on a terminal of that width: what the path does not
 // need to share goes to the path.
 func columnsFor(width int) layout {
-	l := layout{time: 12, op: 7, inode: 10, dev: 7, proc: 22, user: 8}
+	l := layout{time: 12, op: 8, inode: 10, dev: 7, proc: 22, user: 8}
 	if width < 110 {
-		l = layout{time: 8, op: 7, inode: 8, dev: 6, proc: 15, user: 6}
+		l = layout{time: 8, op: 8, inode: 8, dev: 6, proc: 15, user: 6}
 	}
 	gaps := 6
 	l.path = min(max(width-gaps-l.time-l.op-l.inode-l.dev-l.proc-l.user, 16), 96)
@@ -208,12 +208,19 @@ var colors = map[event.Op]string{
 	event.OpCreate: "32", event.OpMkdir: "32", event.OpMknod: "32", event.OpSymlink: "32",
 	event.OpUnlink: "31", event.OpRmdir: "31",
 	event.OpRename: "36", event.OpLink: "36",
-	event.OpModify: "33", event.OpAttrib: "33",
+	event.OpModify: "33", event.OpTruncate: "33", event.OpMmap: "33",
 	event.OpLost: "1;31",
 }
 
+func colorOf(op event.Op) string {
+	if op.Attribute() {
+		return colors[event.OpModify]
+	}
+	return colors[op]
+}
+
 func (t *table) paint(dst []byte, op event.Op, text func([]byte) []byte) []byte {
-	code := colors[op]
+	code := colorOf(op)
 	if !t.color || code == "" {
 		return text(dst)
 	}

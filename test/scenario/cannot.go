@@ -72,11 +72,16 @@ func (l Limits) Declare(rows []Cannot, backend, what string) error {
 }
 
 // Apply turns what every backend should report into what this one can. What it
-// cannot know is not skipped but must be absent.
+// cannot know is not skipped but must be absent, and of refused attempts the
+// whole event.
 func (l Limits) Apply(all []Expectation) []Expectation {
 	var out []Expectation
 	for _, e := range all {
 		if e.Op = l.op(e.Op); e.Op == Absent {
+			continue
+		}
+		if _, ok := l[refused]; ok && e.Says(refused) {
+			l[refused] = true
 			continue
 		}
 		e.Want = slices.Clone(e.Want)

@@ -22,7 +22,14 @@ func lstat(path string) (remembered, error) {
 	if err := unix.Lstat(path, &st); err != nil {
 		return remembered{}, &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	return remembered{inode: st.Ino, dev: st.Dev}, nil
+	var more unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_MNT_ID, &more); err != nil {
+		return remembered{}, &os.PathError{Op: "statx", Path: path, Err: err}
+	}
+	return remembered{
+		inode: st.Ino, dev: st.Dev, mount: more.Mnt_id,
+		mtime: uint64(st.Mtim.Nano()), atime: uint64(st.Atim.Nano()),
+	}, nil
 }
 
 func (r *run) stat(_ *testscript.TestScript, words []string) (err error) {
@@ -42,6 +49,12 @@ func (r *run) resolve(key, name string) (string, error) {
 		value = known.dev
 	case "proc.pid", "proc.tid":
 		value = known.pid
+	case "mount_id":
+		value = known.mount
+	case "mtime", "old.mtime":
+		value = known.mtime
+	case "atime":
+		value = known.atime
 	case "inode", "old.inode":
 	default:
 		ok = false
@@ -68,7 +81,8 @@ func (r *run) expect(_ *testscript.TestScript, words []string) error {
 }
 
 // sharpen adds what is known without saying: who acted, and which file it is
-// when one lies at the path now.
+// when one lies at the path now. What lies where an attempt was refused may be
+// what it was refused for.
 func (r *run) sharpen(e Expectation) Expectation {
 	add := func(key string, value uint64) {
 		if !e.Says(key) {
@@ -79,7 +93,7 @@ func (r *run) sharpen(e Expectation) Expectation {
 		return e
 	}
 	add("proc.pid", uint64(r.actor))
-	if now, err := lstat(e.Want[0].Value); err == nil {
+	if now, err := lstat(e.Want[0].Value); err == nil && !e.Says(refused) {
 		add("inode", now.inode)
 		add("dev", now.dev)
 	}

@@ -43,6 +43,10 @@ func gotEvents(t *testing.T, lines ...string) []Record {
 func TestEventsAreJustThoseExpectedInThatOrder(t *testing.T) {
 	const create, modify, rename = `{"op":"create","host_path":"/w/a","inode":7}`, `{"op":"modify","host_path":"/w/a"}`,
 		`{"op":"rename","host_path":"/w/b","old.host_path":"/w/a","inode":18446744073709551615}`
+	const chmod = `{"op":"chmod","host_path":"/w/a","mode":"4755","old.mode":"0600","owner.uid":0,"old.owner.uid":4294967294,"mtime":1000000000000000007}`
+	const setacl = `{"op":"setacl","host_path":"/w/a","acl":"user::rw-,user:1:r--,other::---","old.acl":"none"}`
+	const open = `{"op":"open","host_path":"/w/a","flags":["O_WRONLY","O_TRUNC"]}`
+	const refusal = `{"op":"unlink","host_path":"/w/a","failed":true,"res":"EACCES"}`
 	for _, c := range []struct {
 		name      string
 		want, got []string
@@ -71,6 +75,33 @@ func TestEventsAreJustThoseExpectedInThatOrder(t *testing.T) {
 			[]string{`{"op":"create","host_path":"/w/s1"}`, `{"op":"rename","host_path":"/w/f","old.host_path":"/w/s1"}`}, ""},
 		{"a made-up name, then another", []string{"create s<x>", "rename f old=s<x>"},
 			[]string{`{"op":"create","host_path":"/w/s1"}`, `{"op":"rename","host_path":"/w/f","old.host_path":"/w/s2"}`}, "old.host_path is /w/s2"},
+		{"a mode", []string{"chmod a mode=4755 old.mode=0600"}, []string{chmod}, ""},
+		{"another mode", []string{"chmod a mode=0755"}, []string{chmod}, "mode is 4755, want 0755"},
+		{"an owner", []string{"chmod a owner.uid=0 old.owner.uid=4294967294"}, []string{chmod}, ""},
+		{"another owner", []string{"chmod a owner.uid=1"}, []string{chmod}, "owner.uid is 0, want 1"},
+		{"a time", []string{"chmod a mtime=1000000000000000007"}, []string{chmod}, ""},
+		{"a time a nanosecond later", []string{"chmod a mtime=1000000000000000008"}, []string{chmod}, "mtime is 1000000000000000007"},
+		{"an access list", []string{"setacl a acl=user::rw-,user:1:r--,other::--- old.acl=none"}, []string{setacl}, ""},
+		{"a part of an access list", []string{"setacl a acl=user::rw-,user:1:r--"}, []string{setacl}, "acl is user::rw-,user:1:r--,other::---, want"},
+		{"bytes of an attribute", []string{"setxattr a xattr.name=user.\xff"},
+			[]string{`{"op":"setxattr","host_path":"/w/a","xattr.name":"user.\ufffd","raw.xattr.name":"757365722eff"}`}, ""},
+		{"all flags", []string{"open a flags=O_WRONLY,O_TRUNC"}, []string{open}, ""},
+		{"all flags in another order", []string{"open a flags=O_TRUNC,O_WRONLY"}, []string{open}, ""},
+		{"a flag too few", []string{"open a flags=O_WRONLY"}, []string{open}, "flags is O_WRONLY,O_TRUNC, want O_WRONLY"},
+		{"a flag too many", []string{"open a flags=O_WRONLY,O_TRUNC,O_SYNC"}, []string{open}, "want O_WRONLY,O_TRUNC,O_SYNC"},
+		{"a flag twice", []string{"open a flags=O_WRONLY,O_TRUNC,O_TRUNC"}, []string{open}, "flags is"},
+		{"a flag among others", []string{"open a flags=O_TRUNC,*"}, []string{open}, ""},
+		{"a flag that is not among them", []string{"open a flags=O_SYNC,*"}, []string{open}, "want O_SYNC,*"},
+		{"a part of a flag", []string{"open a flags=O_TRUN,*"}, []string{open}, "flags is"},
+		{"any flags", []string{"open a flags=*"}, []string{open}, ""},
+		{"flags where there should be none", []string{"open a flags=-"}, []string{open}, "want it absent"},
+		{"no flags", []string{"chmod a flags=-"}, []string{chmod}, ""},
+		{"no flags where there should be some", []string{"chmod a flags=A,*"}, []string{chmod}, "flags is absent"},
+		{"an attempt that was refused", []string{"unlink a failed=true res=EACCES"}, []string{refusal}, ""},
+		{"refused for another reason", []string{"unlink a failed=true res=EPERM"}, []string{refusal}, "res is EACCES, want EPERM"},
+		{"refused, and should not be", []string{"unlink a"}, []string{refusal}, "it was refused with EACCES"},
+		{"refused, and only the reason is wanted", []string{"unlink a res=EACCES"}, []string{refusal}, "it was refused with EACCES"},
+		{"not refused, and should be", []string{"unlink a failed=true"}, []string{`{"op":"unlink","host_path":"/w/a","res":"SUCCESS"}`}, "failed is absent"},
 		{"a made-up name has no slash", []string{"create <x>.swp"}, []string{`{"op":"create","host_path":"/w/d/a.swp"}`}, "want"},
 	} {
 		wrong := Compare(wantEvents(t, c.want...), gotEvents(t, c.got...), false)
@@ -94,6 +125,7 @@ func TestMergedEventsMayComeOnceAndInAnyOrderButNeverNotAtAll(t *testing.T) {
 		{"create,modify a", []string{create}, "event is missing: create,modify a"},
 		{"create,create,modify a", []string{create, modify}, "missing"},
 		{"create,modify a", []string{create, modify, attrib}, "event is extra: attrib"},
+		{"create,modify a", []string{create, modify, `{"op":"modify","host_path":"/w/a","failed":true,"res":"EACCES"}`}, "event is extra: modify"},
 	} {
 		wrong := Compare(wantEvents(t, c.want), gotEvents(t, c.got...), true)
 		if c.wrong == "" && wrong != "" || !strings.Contains(wrong, c.wrong) {
@@ -130,10 +162,13 @@ func TestLosingRepeatingOrSwappingAnyOneEventIsNoticed(t *testing.T) {
 func TestExpectationsThatCannotBeMeantAreRefused(t *testing.T) {
 	unknown := func(key, name string) (string, error) { return "", fmt.Errorf("no %s", name) }
 	for line, wrong := range map[string]string{
-		"":                 "want: expect",
-		"create":           "want: expect",
-		"create f inode":   "KEY=VALUE",
-		"create f inode=@": "no ",
+		"":                      "want: expect",
+		"create":                "want: expect",
+		"create f inode":        "KEY=VALUE",
+		"create f inode=@":      "no ",
+		"create f failed=":      "failed=true",
+		"create f failed=-":     "failed=true",
+		"create f failed=false": "failed=true",
 	} {
 		if _, err := ParseExpectation(strings.Fields(line), root, unknown); err == nil || !strings.Contains(err.Error(), wrong) {
 			t.Errorf("%q: got %v, want %q", line, err, wrong)
@@ -158,12 +193,17 @@ func TestEscapedNamesComeBack(t *testing.T) {
 func TestAnEventThatIsWrongInItselfIsNoticed(t *testing.T) {
 	began := time.Unix(100, 0)
 	const good = `{"v":1,"op":"create","ts":101000000000,"watch":"/w","inode":7,"dev":3,"res":"SUCCESS"}`
+	const bad = `{"v":1,"op":"create","ts":101000000000,"watch":"/w","failed":true,"res":"EACCES"}`
 	for line, wrong := range map[string]string{
 		good: "",
 		strings.Replace(good, `"inode":7,`, "", 1):      "inode is absent",
 		strings.Replace(good, `"watch":"/w",`, "", 1):   "watch is absent",
 		strings.Replace(good, "101000000000", "1", 1):   "ts says",
 		strings.Replace(good, "101000000000", `"x"`, 1): "ts: ",
+		strings.Replace(good, "SUCCESS", "EACCES", 1):   "failed is false and res is EACCES",
+		bad: "",
+		strings.Replace(bad, "EACCES", "SUCCESS", 1):   "failed is true and res is SUCCESS",
+		strings.Replace(bad, `,"res":"EACCES"`, "", 1): "res is absent",
 	} {
 		got := Sound(gotEvents(t, line)[0], nil, began, began.Add(2*time.Second))
 		if wrong == "" && got != "" || !strings.Contains(got, wrong) {

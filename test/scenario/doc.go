@@ -17,7 +17,7 @@
 //	act STEP ARG... [, STEP...]  do exactly that; see test/actor
 //	start NAME STEP...           the same in the background; join NAME ends it
 //	tool PROGRAM ARG...          run a real program
-//	stat NAME PATH               remember inode and device as @NAME
+//	stat NAME PATH               remember inode, device, mount and times as @NAME
 //	repeat VAR TEXT COUNT        set VAR to TEXT that many times
 //	pathlen VAR PREFIX LENGTH    set VAR to a path below PREFIX of that length
 //	expect OP[,OP...] PATH [KEY=VALUE...]
@@ -32,7 +32,9 @@
 // that one, as in "[kernel:5.10] cannot ebpf close=-".
 //
 // An expect right after act checks more than it says: the process is that of
-// the actor, and what now lies at the path is the file of the event. Each
+// the actor, and what now lies at the path is the file of the event, unless the
+// attempt was refused. Refused attempts are told with "watch --failed", and meant
+// with failed=true: "expect unlink etc/f failed=true res=EACCES". Each
 // script ends in a settle without saying so. Nothing may be missing, nothing
 // may be extra, and the order counts. No script sleeps: settle changes a
 // marker file of its own and reads events until that shows up.

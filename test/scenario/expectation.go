@@ -31,12 +31,20 @@ type Expectation struct {
 // Want is one key with its value.
 type Want struct{ Key, Value string }
 
+// refused is the key that an event of a refused attempt has, and no other.
+const refused = "failed"
+
+// lists are the keys whose values are lists of words.
+var lists = []string{"flags", "old.flags"}
+
 // ParseExpectation reads the words behind "expect": operations joined by
 // commas, one event each; a path; and KEY=VALUE, where the keys are those of
 // the JSON lines and "old" is short for old.host_path.
 //
 // A path that is not absolute lies below root. A value "-" says that the key
 // must be absent, "*" that it must be there; "@name" is what resolve knows under that name for that key.
+// Of flags and old.flags the value is all words of the list, in any order, joined by commas: "O_WRONLY,O_TRUNC";
+// "*" among them stands for any others. Without failed=true the event is one of a change that took place.
 // {0..9} inside the path stands for an event of each number. <name> stands for any text without a slash, the same text
 // wherever the name comes again: programs make up names of temporary files.
 func ParseExpectation(words []string, root string, resolve func(key, name string) (string, error)) ([]Expectation, error) {
@@ -51,6 +59,9 @@ func ParseExpectation(words []string, root string, resolve func(key, name string
 		}
 		if key == "old" {
 			key = "old.host_path"
+		}
+		if key == refused && value != "true" {
+			return nil, fmt.Errorf("%q: want failed=true, or nothing of a change that takes place", word)
 		}
 		if strings.HasSuffix(key, "host_path") {
 			value = below(root, value)
@@ -130,6 +141,10 @@ func (e *Expectation) Differs(r Record, names map[string]string) string {
 	if op, _ := r.Text("op"); !slices.Contains(strings.Split(e.Op, "|"), op) {
 		return fmt.Sprintf("op is %s, want %s", op, e.Op)
 	}
+	if r.Refused() && !e.Says(refused) {
+		res, _ := r.Text("res")
+		return fmt.Sprintf("it was refused with %s, want that it took place", res)
+	}
 	bound := map[string]string{}
 	for _, w := range e.Want {
 		got, ok := r.Text(w.Key)
@@ -138,6 +153,10 @@ func (e *Expectation) Differs(r Record, names map[string]string) string {
 			return fmt.Sprintf("%s is absent, want %s", w.Key, Escape(w.Value))
 		case ok && w.Value == Absent:
 			return fmt.Sprintf("%s is %s, want it absent", w.Key, Escape(got))
+		case ok && w.Value != Present && slices.Contains(lists, w.Key):
+			if !holds(r.Words(w.Key), strings.Split(w.Value, ",")) {
+				return fmt.Sprintf("%s is %s, want %s", w.Key, Escape(strings.Join(r.Words(w.Key), ",")), Escape(w.Value))
+			}
 		case ok && w.Value != Present && !matches(w.Value, got, names, bound):
 			return fmt.Sprintf("%s is %s, want %s", w.Key, Escape(got), Escape(w.Value))
 		}
@@ -146,6 +165,23 @@ func (e *Expectation) Differs(r Record, names map[string]string) string {
 		names[name] = value
 	}
 	return ""
+}
+
+// holds tells whether a list has just the words that are wanted, each as often;
+// with [Present] among them it may have more.
+func holds(got, want []string) bool {
+	got = slices.Clone(got)
+	for _, word := range want {
+		if word == Present {
+			continue
+		}
+		i := slices.Index(got, word)
+		if i < 0 {
+			return false
+		}
+		got = slices.Delete(got, i, i+1)
+	}
+	return len(got) == 0 || slices.Contains(want, Present)
 }
 
 var placeholder = regexp.MustCompile(`<(\w+)>`)

@@ -76,12 +76,12 @@ func TestRowsRunAScriptOncePerLine(t *testing.T) {
 }
 
 func TestLimitsTurnWhatIsNotKnownIntoAbsence(t *testing.T) {
-	table, err := parseCannot("# c\nb size reason\nb chmod=attrib reason\nb mmap=- reason\n")
+	table, err := parseCannot("# c\nb size reason\nb flags reason\nb failed reason\nb chmod=attrib reason\nb mmap=- reason\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	limits := Limits{}
-	for _, what := range []string{"size", "chmod=attrib", "mmap=-"} {
+	for _, what := range []string{"size", "flags", "failed", "chmod=attrib", "mmap=-"} {
 		if err := limits.Declare(table, "b", what); err != nil {
 			t.Fatal(err)
 		}
@@ -93,10 +93,10 @@ func TestLimitsTurnWhatIsNotKnownIntoAbsence(t *testing.T) {
 		t.Error("nothing was applied yet")
 	}
 	var got []string
-	for _, e := range limits.Apply(wantEvents(t, "chmod,mmap,chown a size=3")) {
+	for _, e := range limits.Apply(wantEvents(t, "chmod,mmap,chown a size=3 flags=A,*", "chown a failed=true res=EPERM")) {
 		got = append(got, e.String())
 	}
-	if want := []string{"attrib host_path=/w/a size=-", "chown host_path=/w/a size=-"}; !slices.Equal(got, want) {
+	if want := []string{"attrib host_path=/w/a size=- flags=-", "chown host_path=/w/a size=- flags=-"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if what := limits.Unused(); what != "" {

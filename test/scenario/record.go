@@ -36,6 +36,18 @@ func (r Record) Text(key string) (string, bool) {
 	return text(v, func(s string) string { return s }), ok
 }
 
+// Words returns the members of a list.
+func (r Record) Words(key string) (words []string) {
+	items, _ := r[key].([]any)
+	for _, item := range items {
+		words = append(words, text(item, func(s string) string { return s }))
+	}
+	return words
+}
+
+// Refused tells whether the event is one of an attempt that was refused.
+func (r Record) Refused() bool { return r[refused] == true }
+
 func text(v any, decode func(string) string) string {
 	switch v := v.(type) {
 	case string:
@@ -64,8 +76,9 @@ func unhex(s string) string {
 func (r Record) String() string {
 	var b strings.Builder
 	for _, key := range []string{"op", "host_path", "old.host_path", "inode", "old.inode", "dev", "type", "watch",
-		"size", "old.size", "proc.pid", "proc.name", "lost.reason", "lost.count"} {
-		if v, ok := r.Text(key); !ok {
+		"size", "old.size", "failed", "res", "flags", "old.flags", "mode", "old.mode", "owner.uid", "old.owner.uid", "owner.gid", "old.owner.gid",
+		"mtime", "old.mtime", "nlink", "xattr.name", "acl", "old.acl", "proc.pid", "proc.name", "lost.reason", "lost.count"} {
+		if v, ok := r.Text(key); !ok || key == "res" && !r.Refused() {
 			continue
 		} else if key == "op" {
 			b.WriteString(v)

@@ -39,8 +39,8 @@ type run struct {
 	jobs  map[string]*exec.Cmd
 }
 
-// remembered is a file or a process.
-type remembered struct{ inode, dev, pid uint64 }
+// remembered is a file, as it was then, or a process.
+type remembered struct{ inode, dev, mount, mtime, atime, pid uint64 }
 
 // runKey finds the run among the values of a script.
 type runKey struct{}

@@ -14,16 +14,20 @@ const slack = time.Second
 
 // Sound returns what is wrong with an event in itself, whatever the script
 // expects, or "": every event of a change has its pattern, its file and a time
-// within the watch, but not what limits says that it cannot have.
+// within the watch, but not what limits says that it cannot have. A refused
+// attempt may have been to make the file.
 func Sound(r Record, limits Limits, began, now time.Time) string {
 	for _, key := range []string{"v", "op", "ts", "watch", "inode", "dev", "res"} {
 		_, limited := limits[key]
 		switch _, ok := r.Text(key); {
-		case !ok && !limited:
+		case !ok && !limited && !(r.Refused() && (key == "inode" || key == "dev")):
 			return key + " is absent"
 		case ok && limited:
 			return key + " is there, which this backend cannot know"
 		}
+	}
+	if res, ok := r.Text("res"); ok && r.Refused() == (res == "SUCCESS") {
+		return fmt.Sprintf("failed is %v and res is %s", r.Refused(), res)
 	}
 	text, _ := r.Text("ts")
 	ns, err := strconv.ParseInt(text, 10, 64)

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxMetrics = 128 // more than a source has counters
+	maxMetrics = 512 // more than a source has counters
 
 	monotonic = 0 // SS_PLUGIN_METRIC_TYPE_MONOTONIC
 	isU64     = 2 // SS_PLUGIN_METRIC_VALUE_TYPE_U64

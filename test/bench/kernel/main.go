@@ -112,7 +112,7 @@ var defaultOperations = []string{
 }
 
 // events are what fim watches for: everything that the operations do.
-const events = "open,create,modify,close,attrib,rename,link,symlink,unlink,mkdir,rmdir,mknod"
+const events = "open,create,modify,close,truncate,mmap,attrib,rename,link,symlink,unlink,mkdir,rmdir,mknod"
 
 // parseOperations reads OP or OP:DEPTH.
 func parseOperations(list []string) ([]operation, error) {

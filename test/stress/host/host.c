@@ -60,16 +60,17 @@ static uint32_t type_named(const char *name)
 static void read_fields(struct host *h)
 {
 	const char *json = h->api.get_fields();
-	char type[16];
+	char type[16], list[6];
 
 	for (h->nfields = 0; (json = strstr(json, "{\"name\":\"")); h->nfields++, json++) {
 		struct field *f = &h->fields[h->nfields];
 
 		if (h->nfields == sizeof(h->fields) / sizeof(*h->fields))
 			die("too many fields");
-		if (sscanf(json, "{\"name\":\"%63[^\"]\",\"type\":\"%15[^\"]\"", f->name, type) != 2)
+		if (sscanf(json, "{\"name\":\"%63[^\"]\",\"type\":\"%15[^\"]\",\"isList\":%5[a-z]", f->name, type, list) != 3)
 			die("field list: %.80s", json);
 		f->type = type_named(type);
+		f->list = !strcmp(list, "true");
 	}
 	if (!h->nfields)
 		die("no fields");
@@ -146,17 +147,25 @@ static void check_event(const ss_plugin_event *evt)
 		die("payload: %.*s", (int)p->payload_size, p->payload);
 }
 
+static void check_text(const char *field, const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			die("%s: control character %#x", field, *c);
+}
+
 struct value extract(struct host *h, ss_plugin_t *s, const ss_plugin_event *evt, uint64_t num, uint32_t field)
 {
 	ss_plugin_event_input evt_in = { .evt = evt, .evtnum = num, .evtsrc = "fs" };
 	ss_plugin_extract_field f = {
 		.field_id = field, .field = h->fields[field].name, .ftype = h->fields[field].type,
+		.flist = h->fields[field].list,
 	};
 	ss_plugin_field_extract_input in = { .num_fields = 1, .fields = &f };
 	ss_plugin_rc rc = h->api.extract_fields(s, &evt_in, &in);
 	struct value v = { .known = rc == SS_PLUGIN_SUCCESS && f.res_len };
 
-	if (f.res_len > 1 || (rc != SS_PLUGIN_SUCCESS && f.res_len))
+	if ((f.res_len > 1 && !f.flist) || (rc != SS_PLUGIN_SUCCESS && f.res_len))
 		die("%s: rc %d and %lu values", f.field, rc, (unsigned long)f.res_len);
 	if (rc != SS_PLUGIN_SUCCESS && !*h->api.get_last_error(s))
 		die("%s: failed without an error", f.field);
@@ -165,9 +174,10 @@ struct value extract(struct host *h, ss_plugin_t *s, const ss_plugin_event *evt,
 	switch (f.ftype) {
 	case FTYPE_STRING:
 		v.text = f.res.str[0];
-		for (const char *c = v.text; *c; c++)
-			if ((unsigned char)*c < ' ' || *c == 0x7f)
-				die("%s: control character %#x", f.field, *c);
+		v.texts = f.res.str;
+		v.ntexts = f.res_len;
+		for (uint64_t n = 0; n < v.ntexts; n++)
+			check_text(f.field, v.texts[n]);
 		break;
 	case FTYPE_UINT64:
 		v.number = f.res.u64[0];

@@ -16,6 +16,7 @@
 struct field {
 	char name[64];
 	uint32_t type; /* ss_plugin_field_type */
+	bool list;
 };
 
 struct host {
@@ -24,10 +25,12 @@ struct host {
 	uint32_t nfields;
 };
 
-/* A value that was extracted. The string belongs to the plugin. */
+/* A value that was extracted, of a list the first. The strings belong to the plugin. */
 struct value {
 	bool known;
 	const char *text;
+	const char **texts; /* all of them */
+	uint64_t ntexts;
 	uint64_t number; /* or bool */
 };
 

@@ -28,9 +28,9 @@ static void print_event(struct host *h, ss_plugin_t *s, const ss_plugin_event *e
 	for (uint32_t f = 0; f < h->nfields; f++) {
 		struct value v = extract(h, s, evt, num, f);
 
-		if (v.known && v.text)
-			printf("%s \"%s\"\n", h->fields[f].name, v.text);
-		else if (v.known)
+		for (uint64_t n = 0; n < v.ntexts; n++)
+			printf("%s \"%s\"\n", h->fields[f].name, v.texts[n]);
+		if (v.known && !v.text)
 			printf("%s %lu\n", h->fields[f].name, (unsigned long)v.number);
 	}
 }
