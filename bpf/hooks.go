@@ -28,7 +28,7 @@ type hook struct {
 	// take part in: security_<x> is lsm/<x>.
 	lsm bool
 	// first and second are the names of the parameters that the body reads, as
-	// the kernel's BTF has them. Only for atResult: the others' are fixed.
+	// the kernel's BTF has them. Without them, the parameters are fixed.
 	first, second string
 	// needed are the operations that do not work without it; helps are those
 	// that lack a part (the view path, a road to the change).
@@ -73,9 +73,13 @@ var hooks = []hook{
 	{function: "security_file_open", when: atResult, lsm: true, first: "file", needed: everything, counts: trampolinesHookHOOK_OPEN},
 
 	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "path_umount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "finish_automount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: syscallPrefix + "move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "__ia32_sys_move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "attach_recursive_mnt", first: "dest_mp", helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "make_visible", helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "mnt_set_mountpoint", helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: syscallPrefix + "pivot_root", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 
 	{function: "security_path_unlink", lsm: true, helps: opRemove, counts: trampolinesHookHOOK_STASH},

@@ -137,7 +137,7 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, ops []event.Op)
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {
 	v := spec.Variables[p.function+"_at"]
-	if v == nil || p.when != atResult {
+	if v == nil || p.first == "" {
 		return nil
 	}
 	if err := v.Set(p.position); err != nil {

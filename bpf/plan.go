@@ -83,7 +83,7 @@ func (p *planned) resolve(kernel *btf.Spec, t traits) error {
 	_, err = function(kernel, "bpf_lsm_"+strings.TrimPrefix(p.function, "security_"))
 	p.flavour = t.choose(p.hook, err == nil)
 	p.Program = strings.Join(p.programs(p.flavour), " + ")
-	if p.when != atResult || p.flavour == lsmFlavour {
+	if p.first == "" || p.flavour == lsmFlavour {
 		return nil
 	}
 	return p.positions(proto)

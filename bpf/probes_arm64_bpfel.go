@@ -38,6 +38,7 @@ const (
 	probesMapWalked                        = "walked"
 	probesMapWriters                       = "writers"
 	probesProgKprobeVfsSetxattrNoperm      = "kprobe___vfs_setxattr_noperm"
+	probesProgKprobeAttachRecursiveMnt     = "kprobe_attach_recursive_mnt"
 	probesProgKprobeD_delete               = "kprobe_d_delete"
 	probesProgKprobeD_exchange             = "kprobe_d_exchange"
 	probesProgKprobeD_move                 = "kprobe_d_move"
@@ -46,6 +47,8 @@ const (
 	probesProgKprobeFileUpdateTimeFlags    = "kprobe_file_update_time_flags"
 	probesProgKprobeKiocbModified          = "kprobe_kiocb_modified"
 	probesProgKprobeLocksRemoveFile        = "kprobe_locks_remove_file"
+	probesProgKprobeMakeVisible            = "kprobe_make_visible"
+	probesProgKprobeMntSetMountpoint       = "kprobe_mnt_set_mountpoint"
 	probesProgKprobeNotifyChange           = "kprobe_notify_change"
 	probesProgKprobeSecurityFileOpen       = "kprobe_security_file_open"
 	probesProgKprobeSecurityFilePermission = "kprobe_security_file_permission"
@@ -74,6 +77,7 @@ const (
 	probesProgKretprobeFinishAutomount     = "kretprobe_finish_automount"
 	probesProgKretprobeNotifyChange        = "kretprobe_notify_change"
 	probesProgKretprobePathMount           = "kretprobe_path_mount"
+	probesProgKretprobePathUmount          = "kretprobe_path_umount"
 	probesProgKretprobeSecurityFileOpen    = "kretprobe_security_file_open"
 	probesProgKretprobeVfsCreate           = "kretprobe_vfs_create"
 	probesProgKretprobeVfsFileattrSet      = "kretprobe_vfs_fileattr_set"
@@ -85,6 +89,7 @@ const (
 	probesProgKretprobeVfsSetAcl           = "kretprobe_vfs_set_acl"
 	probesProgKretprobeVfsSymlink          = "kretprobe_vfs_symlink"
 	probesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
+	probesVarAttachRecursiveMntAt          = "attach_recursive_mnt_at"
 	probesVarAttentive                     = "attentive"
 	probesVarControl                       = "control"
 	probesVarMountLock                     = "mount_lock"
@@ -152,6 +157,7 @@ type probesSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesProgramSpecs struct {
 	KprobeVfsSetxattrNoperm      *ebpf.ProgramSpec `ebpf:"kprobe___vfs_setxattr_noperm"`
+	KprobeAttachRecursiveMnt     *ebpf.ProgramSpec `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete               *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange             *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
 	KprobeD_move                 *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
@@ -160,6 +166,8 @@ type probesProgramSpecs struct {
 	KprobeFileUpdateTimeFlags    *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time_flags"`
 	KprobeKiocbModified          *ebpf.ProgramSpec `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile        *ebpf.ProgramSpec `ebpf:"kprobe_locks_remove_file"`
+	KprobeMakeVisible            *ebpf.ProgramSpec `ebpf:"kprobe_make_visible"`
+	KprobeMntSetMountpoint       *ebpf.ProgramSpec `ebpf:"kprobe_mnt_set_mountpoint"`
 	KprobeNotifyChange           *ebpf.ProgramSpec `ebpf:"kprobe_notify_change"`
 	KprobeSecurityFileOpen       *ebpf.ProgramSpec `ebpf:"kprobe_security_file_open"`
 	KprobeSecurityFilePermission *ebpf.ProgramSpec `ebpf:"kprobe_security_file_permission"`
@@ -188,6 +196,7 @@ type probesProgramSpecs struct {
 	KretprobeFinishAutomount     *ebpf.ProgramSpec `ebpf:"kretprobe_finish_automount"`
 	KretprobeNotifyChange        *ebpf.ProgramSpec `ebpf:"kretprobe_notify_change"`
 	KretprobePathMount           *ebpf.ProgramSpec `ebpf:"kretprobe_path_mount"`
+	KretprobePathUmount          *ebpf.ProgramSpec `ebpf:"kretprobe_path_umount"`
 	KretprobeSecurityFileOpen    *ebpf.ProgramSpec `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate           *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_create"`
 	KretprobeVfsFileattrSet      *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fileattr_set"`
@@ -231,29 +240,30 @@ type probesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesVariableSpecs struct {
-	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
-	Control             *ebpf.VariableSpec `ebpf:"control"`
-	MountLock           *ebpf.VariableSpec `ebpf:"mount_lock"`
-	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
-	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	Start               *ebpf.VariableSpec `ebpf:"start"`
-	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
-	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
+	VfsSetxattrNopermAt  *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
+	Control              *ebpf.VariableSpec `ebpf:"control"`
+	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.VariableSpec `ebpf:"rename_lock"`
+	SecurityFileOpenAt   *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	Start                *ebpf.VariableSpec `ebpf:"start"`
+	UnusedFlag           *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt     *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt          *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt         *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	Wanted               *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // probesObjects contains all objects after they have been loaded into the kernel.
@@ -329,29 +339,30 @@ func (m *probesMaps) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesVariables struct {
-	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.Variable `ebpf:"attentive"`
-	Control             *ebpf.Variable `ebpf:"control"`
-	MountLock           *ebpf.Variable `ebpf:"mount_lock"`
-	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
-	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
-	Start               *ebpf.Variable `ebpf:"start"`
-	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
-	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	Wanted              *ebpf.Variable `ebpf:"wanted"`
+	VfsSetxattrNopermAt  *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.Variable `ebpf:"attentive"`
+	Control              *ebpf.Variable `ebpf:"control"`
+	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.Variable `ebpf:"rename_lock"`
+	SecurityFileOpenAt   *ebpf.Variable `ebpf:"security_file_open_at"`
+	Start                *ebpf.Variable `ebpf:"start"`
+	UnusedFlag           *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt     *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt          *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt         *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	Wanted               *ebpf.Variable `ebpf:"wanted"`
 }
 
 // probesPrograms contains all programs after they have been loaded into the kernel.
@@ -359,6 +370,7 @@ type probesVariables struct {
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesPrograms struct {
 	KprobeVfsSetxattrNoperm      *ebpf.Program `ebpf:"kprobe___vfs_setxattr_noperm"`
+	KprobeAttachRecursiveMnt     *ebpf.Program `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete               *ebpf.Program `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange             *ebpf.Program `ebpf:"kprobe_d_exchange"`
 	KprobeD_move                 *ebpf.Program `ebpf:"kprobe_d_move"`
@@ -367,6 +379,8 @@ type probesPrograms struct {
 	KprobeFileUpdateTimeFlags    *ebpf.Program `ebpf:"kprobe_file_update_time_flags"`
 	KprobeKiocbModified          *ebpf.Program `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile        *ebpf.Program `ebpf:"kprobe_locks_remove_file"`
+	KprobeMakeVisible            *ebpf.Program `ebpf:"kprobe_make_visible"`
+	KprobeMntSetMountpoint       *ebpf.Program `ebpf:"kprobe_mnt_set_mountpoint"`
 	KprobeNotifyChange           *ebpf.Program `ebpf:"kprobe_notify_change"`
 	KprobeSecurityFileOpen       *ebpf.Program `ebpf:"kprobe_security_file_open"`
 	KprobeSecurityFilePermission *ebpf.Program `ebpf:"kprobe_security_file_permission"`
@@ -395,6 +409,7 @@ type probesPrograms struct {
 	KretprobeFinishAutomount     *ebpf.Program `ebpf:"kretprobe_finish_automount"`
 	KretprobeNotifyChange        *ebpf.Program `ebpf:"kretprobe_notify_change"`
 	KretprobePathMount           *ebpf.Program `ebpf:"kretprobe_path_mount"`
+	KretprobePathUmount          *ebpf.Program `ebpf:"kretprobe_path_umount"`
 	KretprobeSecurityFileOpen    *ebpf.Program `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate           *ebpf.Program `ebpf:"kretprobe_vfs_create"`
 	KretprobeVfsFileattrSet      *ebpf.Program `ebpf:"kretprobe_vfs_fileattr_set"`
@@ -410,6 +425,7 @@ type probesPrograms struct {
 func (p *probesPrograms) Close() error {
 	return _ProbesClose(
 		p.KprobeVfsSetxattrNoperm,
+		p.KprobeAttachRecursiveMnt,
 		p.KprobeD_delete,
 		p.KprobeD_exchange,
 		p.KprobeD_move,
@@ -418,6 +434,8 @@ func (p *probesPrograms) Close() error {
 		p.KprobeFileUpdateTimeFlags,
 		p.KprobeKiocbModified,
 		p.KprobeLocksRemoveFile,
+		p.KprobeMakeVisible,
+		p.KprobeMntSetMountpoint,
 		p.KprobeNotifyChange,
 		p.KprobeSecurityFileOpen,
 		p.KprobeSecurityFilePermission,
@@ -446,6 +464,7 @@ func (p *probesPrograms) Close() error {
 		p.KretprobeFinishAutomount,
 		p.KretprobeNotifyChange,
 		p.KretprobePathMount,
+		p.KretprobePathUmount,
 		p.KretprobeSecurityFileOpen,
 		p.KretprobeVfsCreate,
 		p.KretprobeVfsFileattrSet,

@@ -357,6 +357,7 @@ const (
 	trampolinesMapWalked                        = "walked"
 	trampolinesMapWriters                       = "writers"
 	trampolinesProgArm                          = "arm"
+	trampolinesProgFentryAttachRecursiveMnt     = "fentry_attach_recursive_mnt"
 	trampolinesProgFentryD_delete               = "fentry_d_delete"
 	trampolinesProgFentryD_exchange             = "fentry_d_exchange"
 	trampolinesProgFentryD_move                 = "fentry_d_move"
@@ -365,6 +366,8 @@ const (
 	trampolinesProgFentryFileUpdateTimeFlags    = "fentry_file_update_time_flags"
 	trampolinesProgFentryKiocbModified          = "fentry_kiocb_modified"
 	trampolinesProgFentryLocksRemoveFile        = "fentry_locks_remove_file"
+	trampolinesProgFentryMakeVisible            = "fentry_make_visible"
+	trampolinesProgFentryMntSetMountpoint       = "fentry_mnt_set_mountpoint"
 	trampolinesProgFentrySecurityFilePermission = "fentry_security_file_permission"
 	trampolinesProgFentrySecurityFileRelease    = "fentry_security_file_release"
 	trampolinesProgFentrySecurityPathLink       = "fentry_security_path_link"
@@ -385,6 +388,7 @@ const (
 	trampolinesProgFexitFinishAutomount         = "fexit_finish_automount"
 	trampolinesProgFexitNotifyChange            = "fexit_notify_change"
 	trampolinesProgFexitPathMount               = "fexit_path_mount"
+	trampolinesProgFexitPathUmount              = "fexit_path_umount"
 	trampolinesProgFexitSecurityFileOpen        = "fexit_security_file_open"
 	trampolinesProgFexitTwinD_exchange          = "fexit_twin_d_exchange"
 	trampolinesProgFexitTwinD_move              = "fexit_twin_d_move"
@@ -409,6 +413,7 @@ const (
 	trampolinesProgLsmSecurityPathUnlink        = "lsm_security_path_unlink"
 	trampolinesProgProcessExit                  = "process_exit"
 	trampolinesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
+	trampolinesVarAttachRecursiveMntAt          = "attach_recursive_mnt_at"
 	trampolinesVarAttentive                     = "attentive"
 	trampolinesVarControl                       = "control"
 	trampolinesVarMountLock                     = "mount_lock"
@@ -476,6 +481,7 @@ type trampolinesSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesProgramSpecs struct {
 	Arm                          *ebpf.ProgramSpec `ebpf:"arm"`
+	FentryAttachRecursiveMnt     *ebpf.ProgramSpec `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete               *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
 	FentryD_exchange             *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
 	FentryD_move                 *ebpf.ProgramSpec `ebpf:"fentry_d_move"`
@@ -484,6 +490,8 @@ type trampolinesProgramSpecs struct {
 	FentryFileUpdateTimeFlags    *ebpf.ProgramSpec `ebpf:"fentry_file_update_time_flags"`
 	FentryKiocbModified          *ebpf.ProgramSpec `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile        *ebpf.ProgramSpec `ebpf:"fentry_locks_remove_file"`
+	FentryMakeVisible            *ebpf.ProgramSpec `ebpf:"fentry_make_visible"`
+	FentryMntSetMountpoint       *ebpf.ProgramSpec `ebpf:"fentry_mnt_set_mountpoint"`
 	FentrySecurityFilePermission *ebpf.ProgramSpec `ebpf:"fentry_security_file_permission"`
 	FentrySecurityFileRelease    *ebpf.ProgramSpec `ebpf:"fentry_security_file_release"`
 	FentrySecurityPathLink       *ebpf.ProgramSpec `ebpf:"fentry_security_path_link"`
@@ -504,6 +512,7 @@ type trampolinesProgramSpecs struct {
 	FexitFinishAutomount         *ebpf.ProgramSpec `ebpf:"fexit_finish_automount"`
 	FexitNotifyChange            *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
 	FexitPathMount               *ebpf.ProgramSpec `ebpf:"fexit_path_mount"`
+	FexitPathUmount              *ebpf.ProgramSpec `ebpf:"fexit_path_umount"`
 	FexitSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
 	FexitTwinD_exchange          *ebpf.ProgramSpec `ebpf:"fexit_twin_d_exchange"`
 	FexitTwinD_move              *ebpf.ProgramSpec `ebpf:"fexit_twin_d_move"`
@@ -560,29 +569,30 @@ type trampolinesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesVariableSpecs struct {
-	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
-	Control             *ebpf.VariableSpec `ebpf:"control"`
-	MountLock           *ebpf.VariableSpec `ebpf:"mount_lock"`
-	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
-	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	Start               *ebpf.VariableSpec `ebpf:"start"`
-	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
-	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
+	VfsSetxattrNopermAt  *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
+	Control              *ebpf.VariableSpec `ebpf:"control"`
+	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.VariableSpec `ebpf:"rename_lock"`
+	SecurityFileOpenAt   *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	Start                *ebpf.VariableSpec `ebpf:"start"`
+	UnusedFlag           *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt     *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt          *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt         *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	Wanted               *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // trampolinesObjects contains all objects after they have been loaded into the kernel.
@@ -658,29 +668,30 @@ func (m *trampolinesMaps) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesVariables struct {
-	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.Variable `ebpf:"attentive"`
-	Control             *ebpf.Variable `ebpf:"control"`
-	MountLock           *ebpf.Variable `ebpf:"mount_lock"`
-	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
-	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
-	Start               *ebpf.Variable `ebpf:"start"`
-	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
-	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	Wanted              *ebpf.Variable `ebpf:"wanted"`
+	VfsSetxattrNopermAt  *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.Variable `ebpf:"attentive"`
+	Control              *ebpf.Variable `ebpf:"control"`
+	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.Variable `ebpf:"rename_lock"`
+	SecurityFileOpenAt   *ebpf.Variable `ebpf:"security_file_open_at"`
+	Start                *ebpf.Variable `ebpf:"start"`
+	UnusedFlag           *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFileattrSetAt     *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsSetAclAt          *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt         *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	Wanted               *ebpf.Variable `ebpf:"wanted"`
 }
 
 // trampolinesPrograms contains all programs after they have been loaded into the kernel.
@@ -688,6 +699,7 @@ type trampolinesVariables struct {
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesPrograms struct {
 	Arm                          *ebpf.Program `ebpf:"arm"`
+	FentryAttachRecursiveMnt     *ebpf.Program `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete               *ebpf.Program `ebpf:"fentry_d_delete"`
 	FentryD_exchange             *ebpf.Program `ebpf:"fentry_d_exchange"`
 	FentryD_move                 *ebpf.Program `ebpf:"fentry_d_move"`
@@ -696,6 +708,8 @@ type trampolinesPrograms struct {
 	FentryFileUpdateTimeFlags    *ebpf.Program `ebpf:"fentry_file_update_time_flags"`
 	FentryKiocbModified          *ebpf.Program `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile        *ebpf.Program `ebpf:"fentry_locks_remove_file"`
+	FentryMakeVisible            *ebpf.Program `ebpf:"fentry_make_visible"`
+	FentryMntSetMountpoint       *ebpf.Program `ebpf:"fentry_mnt_set_mountpoint"`
 	FentrySecurityFilePermission *ebpf.Program `ebpf:"fentry_security_file_permission"`
 	FentrySecurityFileRelease    *ebpf.Program `ebpf:"fentry_security_file_release"`
 	FentrySecurityPathLink       *ebpf.Program `ebpf:"fentry_security_path_link"`
@@ -716,6 +730,7 @@ type trampolinesPrograms struct {
 	FexitFinishAutomount         *ebpf.Program `ebpf:"fexit_finish_automount"`
 	FexitNotifyChange            *ebpf.Program `ebpf:"fexit_notify_change"`
 	FexitPathMount               *ebpf.Program `ebpf:"fexit_path_mount"`
+	FexitPathUmount              *ebpf.Program `ebpf:"fexit_path_umount"`
 	FexitSecurityFileOpen        *ebpf.Program `ebpf:"fexit_security_file_open"`
 	FexitTwinD_exchange          *ebpf.Program `ebpf:"fexit_twin_d_exchange"`
 	FexitTwinD_move              *ebpf.Program `ebpf:"fexit_twin_d_move"`
@@ -744,6 +759,7 @@ type trampolinesPrograms struct {
 func (p *trampolinesPrograms) Close() error {
 	return _TrampolinesClose(
 		p.Arm,
+		p.FentryAttachRecursiveMnt,
 		p.FentryD_delete,
 		p.FentryD_exchange,
 		p.FentryD_move,
@@ -752,6 +768,8 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryFileUpdateTimeFlags,
 		p.FentryKiocbModified,
 		p.FentryLocksRemoveFile,
+		p.FentryMakeVisible,
+		p.FentryMntSetMountpoint,
 		p.FentrySecurityFilePermission,
 		p.FentrySecurityFileRelease,
 		p.FentrySecurityPathLink,
@@ -772,6 +790,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FexitFinishAutomount,
 		p.FexitNotifyChange,
 		p.FexitPathMount,
+		p.FexitPathUmount,
 		p.FexitSecurityFileOpen,
 		p.FexitTwinD_exchange,
 		p.FexitTwinD_move,

@@ -130,6 +130,10 @@ struct mount {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct mountpoint {
+	struct dentry *m_dentry;
+};
+
 struct mnt_namespace {
 	u64 event; // another one after each change of its mounts
 };

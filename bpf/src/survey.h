@@ -7,9 +7,9 @@
 // again by the automaton, and joins the states that come out for each directory
 // that is mounted. Nothing is taken from user space, which would learn of it later
 // and by names. It is made by whoever changed something, before that is done:
-// the thread that mounted or moved a mount, at its return from the kernel; one
-// that renames a directory above a mountpoint; and Go, at its start and when it
-// hears that something was unmounted, which takes states away.
+// the thread that mounts, moves or unmounts, before its system call returns; one
+// that renames a directory above a mountpoint; and Go, at its start, when joins
+// were lacking, and where a program was skipped.
 //
 // What was asked for and not made yet leaves directories unknown. One survey is
 // made at a time. Whoever finds another at work leaves it to that one, which
@@ -300,11 +300,18 @@ __noinline int settled_mounts(u32 seq)
 	return !(seq & 1);
 }
 
+static __always_inline struct mnt_namespace *host_namespace(void)
+{
+	struct task_struct *host = (void *)control.host;
+
+	return BPF_CORE_READ(host, nsproxy, mnt_ns);
+}
+
 // begin_survey takes the next number whose place in seeds is not in use.
 static __always_inline bool begin_survey(struct survey *s)
 {
 	struct task_struct *host = (void *)control.host;
-	struct mnt_namespace *ns = BPF_CORE_READ(host, nsproxy, mnt_ns);
+	struct mnt_namespace *ns = host_namespace();
 	struct fs_struct *fs = BPF_CORE_READ(host, fs);
 	struct vfsmount *mnt = BPF_CORE_READ(fs, root.mnt);
 
@@ -382,12 +389,23 @@ static __always_inline void resurvey(void)
 		bump();
 }
 
+// attaching is called before a mount can be seen at its mountpoint. If that is the
+// host's and something is watched there, all is unknown until a survey was made.
+// Nothing that hangs below can be live if the mountpoint is dead.
+static __always_inline void attaching(struct counters *counted, struct mount *parent, struct dentry *point)
+{
+	if (BPF_CORE_READ(parent, mnt_ns) != host_namespace() || judge(counted, point) == DEAD)
+		return;
+	count(control.asked);
+	bump();
+}
+
 // remounted says whether the host's mounts have changed since the last survey.
 static __always_inline bool remounted(void)
 {
-	struct task_struct *host = (void *)control.host;
+	struct mnt_namespace *ns = host_namespace();
 
-	if (BPF_CORE_READ(host, nsproxy, mnt_ns, event) == latest(control.event))
+	if (BPF_CORE_READ(ns, event) == latest(control.event))
 		return false;
 	latest(control.attached) = bpf_ktime_get_boot_ns();
 	return true;
