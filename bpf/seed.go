@@ -30,6 +30,7 @@ type seeder struct {
 	dfa     *watch.DFA
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
+	stuck   map[uint32]uint64 // threads that were moving something, and since when
 }
 
 // maxSurveys is how many surveys may follow each other because each lacked a
@@ -82,10 +83,29 @@ func (s *seeder) resettle(always bool) error {
 	if err != nil || c.Asked == c.Done && !always {
 		return err
 	}
-	if err := s.refresh(); !errors.Is(err, errUnsettled) {
-		return err
+	err = s.refresh()
+	if errors.Is(err, errUnsettled) {
+		err = s.unstick()
 	}
-	return nil
+	return err
+}
+
+// unstick ends moves that have lasted since it was last called: the return of a
+// function takes microseconds, and was not seen if the kernel skipped a program.
+func (s *seeder) unstick() error {
+	var tid uint32
+	var move trampolinesMove
+	var errs []error
+	stuck := map[uint32]uint64{}
+	all := s.objects.table("moving").Iterate()
+	for all.Next(&tid, &move) {
+		stuck[tid] = move.Since
+		if s.stuck[tid] == move.Since {
+			errs = append(errs, run(s.objects, armArrive, uint64(tid)))
+		}
+	}
+	s.stuck = stuck
+	return errors.Join(append(errs, all.Err())...)
 }
 
 // sown calls f with each seed; of one that is out of use ok is false.
@@ -174,6 +194,7 @@ const (
 	armBump   = 1
 	armSurvey = 2
 	armDrop   = 3
+	armArrive = 4
 )
 
 // run runs the program "arm" in this thread.

@@ -102,6 +102,13 @@ const (
 	trampolinesHookHOOKS        trampolinesHook = 12
 )
 
+type trampolinesMove struct {
+	_       structs.HostLayout
+	Since   uint64
+	Leaving uint32
+	Unused  uint32
+}
+
 type trampolinesNames struct {
 	_       structs.HostLayout
 	Bytes   uint16

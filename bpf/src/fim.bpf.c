@@ -34,6 +34,7 @@ enum arm {
 	ARM_BUMP,   // void all tags
 	ARM_SURVEY, // make a survey of the host's mounts
 	ARM_DROP,   // drop the seed of this address, if no survey in force has it
+	ARM_ARRIVE, // end the move of this thread, whose end was not seen
 };
 
 // first_process is the one that all others stem from.
@@ -45,6 +46,13 @@ static __always_inline struct task_struct *first_process(struct task_struct *tas
 		task = BPF_CORE_READ(task, real_parent);
 	}
 	return task;
+}
+
+// arrived ends a move that nobody else will.
+static __always_inline void arrived(u32 tid)
+{
+	if (arrive(tid) & LEAVE_SURVEY)
+		__sync_fetch_and_add(&control.carrying, -1);
 }
 
 static __always_inline void drop_seed(u64 address)
@@ -84,6 +92,9 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 	case ARM_DROP:
 		drop_seed(ctx[1]);
 		break;
+	case ARM_ARRIVE:
+		arrived(ctx[1]);
+		break;
 	}
 	return 0;
 }
@@ -94,6 +105,7 @@ SEC("raw_tp/sched_process_exit") int process_exit(void *ctx)
 	u32 tid = bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&stashes, &tid);
+	arrived(tid);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ struct settings {
 	u32 done;     // … and made: if not as many, mounts are newer than seeds
 	u32 binds;    // a seed exists that is not a superblock's root
 	u32 own_tgid; // this process: what it does is ignored
-	u32 moving;   // directories that are being renamed, entries of the map of that name
+	u32 moving;   // entries of the map of that name
 	u32 lacks[2]; // two states that a survey found no join of
 	u32 carrying; // renames under way that move mounts along
 	u32 moves;    // and how many there were
@@ -213,13 +213,24 @@ struct {
 	__type(value, struct stash);
 } stashes SEC(".maps");
 
-// Threads that rename a directory, inside d_move or d_exchange, and what is to
-// be done when they leave it (enum leaving).
+// Threads that are renaming a directory or attaching a mount of the host's. No
+// survey counts while there is one.
+enum leaving { // what is to be done when it is over
+	LEAVE_BUMP = 1,   // void all tags once more
+	LEAVE_SURVEY = 2, // a rename moved mounts along
+};
+
+struct move {
+	u64 since; // boot time; tells one that was never seen to end
+	u32 leaving;
+	u32 unused;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
-	__type(value, u32);
+	__type(value, struct move);
 } moving SEC(".maps");
 
 // Arguments of a function between kprobe and kretprobe, by thread and stack

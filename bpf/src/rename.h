@@ -18,57 +18,33 @@ static __always_inline bool is_directory(struct inode *inode)
 	return inode && (fetch(inode, i_mode) & S_IFMT) == S_IFDIR;
 }
 
-// What a thread has to do when the rename of a directory is over.
-enum leaving {
-	LEAVE_BUMP = 1,   // void all tags once more
-	LEAVE_SURVEY = 2, // mounts were moved along
-};
-
 // move_begins voids all tags if a directory changes its state by moving; where
-// old and new state are equal, so are those of everything beneath. All renames of
-// directories are noted until they end, so that no survey counts that one may
-// have overtaken. Not inlined for the sake of the caller's stack.
+// old and new state are equal, so are those of everything beneath. Not inlined for
+// the sake of the caller's stack.
 static __noinline void move_begins(struct counters *counted, u32 old, u32 new, struct dentry *from,
 				   struct dentry *exchanged)
 {
-	u32 tid = bpf_get_current_pid_tgid(), leaving = 0;
-	u32 *kept = bpf_map_lookup_elem(&moving, &tid); // the twin's
+	struct move *move = set_out(counted); // before it looks whether a survey has passed here
+	u32 leaving = 0;
 
-	if (!kept) {
-		count(control.moving); // before it looks whether a survey has passed here
-		if (bpf_map_update_elem(&moving, &tid, &leaving, BPF_ANY)) {
-			count(counted->lost_map);
-			__sync_fetch_and_add(&control.moving, -1);
-		}
-		kept = bpf_map_lookup_elem(&moving, &tid);
-	}
 	if (old != new || old >= UNATTACHED)
 		leaving |= LEAVE_BUMP;
 	if (carries(from) || (exchanged && carries(exchanged)))
 		leaving |= LEAVE_SURVEY;
-	if (!kept && leaving & LEAVE_SURVEY)
+	if (!move && leaving & LEAVE_SURVEY)
 		count(control.asked); // the next survey will do; all is unknown until then
-	if (kept && leaving & ~*kept & LEAVE_SURVEY)
+	if (move && leaving & ~move->leaving & LEAVE_SURVEY)
 		count(control.carrying);
-	if (kept)
-		*kept |= leaving;
+	if (move)
+		move->leaving |= leaving;
 	if (leaving)
 		bump();
 }
 
 static __always_inline void move_ends(void)
 {
-	u32 tid = bpf_get_current_pid_tgid(), leaving;
-	u32 *kept;
+	u32 leaving = arrive(bpf_get_current_pid_tgid());
 
-	if (!latest(control.moving))
-		return;
-	kept = bpf_map_lookup_elem(&moving, &tid);
-	if (!kept)
-		return;
-	leaving = *kept;
-	bpf_map_delete_elem(&moving, &tid);
-	__sync_fetch_and_add(&control.moving, -1);
 	if (leaving & LEAVE_SURVEY) {
 		count(control.asked);
 		latest(control.moved) = bpf_ktime_get_boot_ns();

@@ -15,8 +15,8 @@
 // made at a time. Whoever finds another at work leaves it to that one, which
 // looks again when it is done, and voids the tags, so that until then all answers
 // are "unknown". A survey counts if no mount of the host changed meanwhile, which
-// its namespace's event number tells, and no directory was being renamed at its
-// end. Its seeds replace the last ones' at once, by their number; if they are the
+// its namespace's event number tells, and no mount was being attached and no
+// directory renamed at its end. Its seeds replace the last ones' at once, by their number; if they are the
 // same no tag is voided, so who mounts where nothing is watched costs nobody.
 
 #ifndef FIM_SURVEY_H
@@ -389,6 +389,44 @@ static __always_inline void resurvey(void)
 		bump();
 }
 
+// set_out notes that this thread moves a directory or a mount, and returns the note:
+// that of an outer call or of a twin, if there is one; NULL if there is no room.
+static __always_inline struct move *set_out(struct counters *counted)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct move *kept = bpf_map_lookup_elem(&moving, &tid);
+	struct move move = {};
+
+	if (kept)
+		return kept;
+	move.since = bpf_ktime_get_boot_ns();
+	count(control.moving);
+	if (bpf_map_update_elem(&moving, &tid, &move, BPF_ANY)) {
+		count(counted->lost_map);
+		__sync_fetch_and_add(&control.moving, -1);
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&moving, &tid);
+}
+
+// arrive ends that of a thread and returns what is to be done then.
+static __always_inline u32 arrive(u32 tid)
+{
+	struct move *kept;
+	u32 leaving;
+
+	if (!latest(control.moving))
+		return 0;
+	kept = bpf_map_lookup_elem(&moving, &tid);
+	if (!kept)
+		return 0;
+	leaving = kept->leaving;
+	if (bpf_map_delete_elem(&moving, &tid))
+		return 0;
+	__sync_fetch_and_add(&control.moving, -1);
+	return leaving;
+}
+
 // attaching is called before a mount can be seen at its mountpoint. If that is the
 // host's and something is watched there, all is unknown until a survey was made.
 // Nothing that hangs below can be live if the mountpoint is dead.
@@ -396,6 +434,7 @@ static __always_inline void attaching(struct counters *counted, struct mount *pa
 {
 	if (BPF_CORE_READ(parent, mnt_ns) != host_namespace() || judge(counted, point) == DEAD)
 		return;
+	set_out(counted);
 	count(control.asked);
 	bump();
 }
@@ -414,6 +453,7 @@ static __always_inline bool remounted(void)
 // mounted is called when mounts may have changed, the host's or others'.
 static __always_inline void mounted(void)
 {
+	arrive(bpf_get_current_pid_tgid());
 	if (remounted())
 		count(control.asked);
 	if (unsure())
