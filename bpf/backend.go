@@ -44,6 +44,7 @@ type Options struct {
 
 	flavours traits // for tests: instead of the kernel's own
 	force    bool
+	unseen   string // for tests: a function whose programs are not attached
 }
 
 // DefaultRingKiB is the size of the ring buffer if none is configured.
@@ -59,6 +60,7 @@ type Backend struct {
 	ring    ring
 	losses  losses
 	paths   paths
+	facts   facts
 
 	mu     sync.Mutex // guards what Stats and Close may touch at once
 	closed bool
@@ -76,12 +78,12 @@ func Open(o Options) (*Backend, error) {
 	if !o.force {
 		t = readTraits()
 	}
-	all, err := plan(kernel, t, o.Ops, rowsFor(o))
+	all, err := plan(kernel, t, o.Ops, o.Failed, rowsFor(o))
 	if err != nil {
 		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
 	b := &Backend{o: o, hooks: all}
-	if err := b.start(types); err != nil {
+	if err := b.start(types, constantsFor(o, t, all)); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
 	return b, nil
@@ -89,7 +91,7 @@ func Open(o Options) (*Backend, error) {
 
 // start brings the kernel side up, in the order in which nothing is missed:
 // tables, programs, seeds. Only then are events true.
-func (b *Backend) start(types *btf.Cache) error {
+func (b *Backend) start(types *btf.Cache, c constants) error {
 	dfa, err := b.o.Set.DFA(watch.FirstNumber)
 	if err != nil {
 		return err
@@ -101,7 +103,8 @@ func (b *Backend) start(types *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	if b.objects, err = load(types, b.hooks, s, b.o.Ops, dfa.Start()); err != nil {
+	c.start = dfa.Start()
+	if b.objects, err = load(types, b.hooks, s, c); err != nil {
 		return err
 	}
 	if err := ship(b.objects, dfa, dfa.First()); err != nil {
@@ -125,7 +128,7 @@ func (b *Backend) start(types *btf.Cache) error {
 	if b.ring, err = openRing(b.objects); err != nil {
 		return err
 	}
-	if b.links, err = attach(b.objects, b.hooks); err != nil {
+	if b.links, err = attach(b.objects, b.hooks, b.o.unseen); err != nil {
 		return err
 	}
 	b.seeder = &seeder{

@@ -114,7 +114,7 @@ __noinline int sink(void)
 	if (n == 0 || n > MAX_DEPTH || s->state == DEAD || s->state >= UNATTACHED)
 		return 0;
 	n--;
-	s->state = delta(s->state, s->step[n & (MAX_DEPTH - 1)]);
+	s->state = delta(s->state, s->step[n & (MAX_DEPTH - 1)], 0);
 	s->steps = n;
 	return 1;
 }
