@@ -27,6 +27,8 @@ func remount(s []string) error {
 		return unix.Mount(s[1], s[2], "", unix.MS_BIND, "")
 	case "tmpfs":
 		return unix.Mount("fim", s[1], "tmpfs", 0, "")
+	case "debugfs":
+		return unix.Mount("fim", s[1], "debugfs", 0, "")
 	case "rbind":
 		return unix.Mount(s[1], s[2], "", unix.MS_BIND|unix.MS_REC, "")
 	case "move":

@@ -30,6 +30,7 @@ type seeder struct {
 	dfa     *watch.DFA
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
+	sum     uint64            // over the seeds that were looked at last
 	stuck   map[uint32]uint64 // threads that were moving something, and since when
 }
 
@@ -37,21 +38,28 @@ type seeder struct {
 // join. What one lacks after that is unknown to the kernel, and Go decides.
 const maxSurveys = 16
 
-// refresh takes the host's mounts as they are now.
+// refresh takes the host's mounts as they are now. If the seeds are the same as
+// before it reads none: a task preempted in a map call of bpf(2) keeps the kernel
+// from running probes.
 func (s *seeder) refresh() error {
 	for range maxSurveys {
 		if err := s.survey(); err != nil {
 			return err
 		}
-		more, err := s.supply()
+		c, err := s.control()
+		if err != nil || c.Sum == s.sum && c.Lacks == [2]uint32{} {
+			return err
+		}
+		more, err := s.supply(c)
 		if err != nil {
 			return err
 		}
 		if !more {
-			break
+			s.sum = c.Sum
+			return s.sweep(c)
 		}
 	}
-	return s.sweep()
+	return nil
 }
 
 // Surveys that are overtaken are tried so many times, a pause between each two.
@@ -128,11 +136,7 @@ func (s *seeder) sown(survey uint32, f func(address uint64, row *trampolinesSeed
 // where a path has a state of its own. more says that another survey would come
 // to something better. Where joins would be too many the kernel answers "unknown"
 // and Go decides.
-func (s *seeder) supply() (more bool, err error) {
-	c, err := s.control()
-	if err != nil {
-		return false, err
-	}
+func (s *seeder) supply(c trampolinesSettings) (more bool, err error) {
 	var pairs []trampolinesPair
 	var states []uint32
 	add := func(a, b uint32) bool {
@@ -171,13 +175,9 @@ func (s *seeder) supply() (more bool, err error) {
 const unknown = ^uint32(0)
 
 // sweep drops the seeds that are out of use.
-func (s *seeder) sweep() error {
-	c, err := s.control()
-	if err != nil {
-		return err
-	}
+func (s *seeder) sweep(c trampolinesSettings) error {
 	var old []uint64
-	err = s.sown(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
+	err := s.sown(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
 		if !ok {
 			old = append(old, address)
 		}

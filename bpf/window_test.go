@@ -109,6 +109,10 @@ var windows = []window{
 		[][]string{{"mkdir", "watched/m"}},
 		[][]string{{"fsopen", "watched/m"}, {"mknod", "watched/m/f"}},
 		[]string{"create watched/m/f"}},
+	{"a filesystem is mounted because a path leads over it", nil, // debugfs mounts tracefs
+		[][]string{{"mkdir", "watched/m"}, {"debugfs", "watched/m"}},
+		[][]string{{"mkdir", "watched/m/tracing/instances/fim"}, {"rmdir", "watched/m/tracing/instances/fim"}},
+		[]string{"mkdir watched/m/tracing/instances/fim"}},
 	{"a mount is propagated to a peer inside", nil,
 		[][]string{{"mkdir", "away"}, {"tmpfs", "away"}, {"share", "away"}, {"mkdir", "away/m"}, {"mkdir", "watched/b"}, {"hostbind", "away", "watched/b"}},
 		[][]string{{"tmpfs", "away/m"}, {"mknod", "away/m/f"}, {"mknod", "watched/b/m/g"}},
