@@ -30,6 +30,7 @@ type seeder struct {
 	dfa     *watch.DFA
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
+	whole   bool              // the next survey is to take nothing from those before
 	sum     uint64            // over the seeds that were looked at last
 	stuck   map[uint32]uint64 // threads that were moving something, and since when
 }
@@ -68,15 +69,29 @@ const (
 	surveyPause = time.Millisecond
 )
 
+// wholeEvery is after how many surveys one is made that takes nothing from those
+// before, so that directories that were above a mountpoint once are no longer
+// taken for such.
+const wholeEvery = 1024
+
 var errUnsettled = errors.New("the host's mounts could not be looked at: they kept changing, or are more than 32,768")
 
 // survey has a survey made that sees all that is mounted now.
 func (s *seeder) survey() error {
 	for range surveyTries {
-		if err := run(s.objects, armSurvey, 0); err != nil {
+		c, err := s.control()
+		if err != nil {
 			return err
 		}
-		if c, err := s.control(); err != nil || c.Asked == c.Done {
+		var whole uint64
+		if s.whole || c.Survey-c.Whole >= wholeEvery {
+			whole = 1
+		}
+		if err := run(s.objects, armSurvey, whole); err != nil {
+			return err
+		}
+		if c, err = s.control(); err != nil || c.Asked == c.Done {
+			s.whole = s.whole && err != nil
 			return err
 		}
 		time.Sleep(surveyPause)
@@ -85,12 +100,14 @@ func (s *seeder) survey() error {
 }
 
 // resettle makes the survey that programs asked for and did not get done among
-// themselves, or one in any case. Where none can be made everything stays unknown.
-func (s *seeder) resettle(always bool) error {
+// themselves, or a whole one in any case, after a program was skipped. Where none
+// can be made everything stays unknown.
+func (s *seeder) resettle(skipped bool) error {
 	c, err := s.control()
-	if err != nil || c.Asked == c.Done && !always {
+	if err != nil || c.Asked == c.Done && !skipped {
 		return err
 	}
+	s.whole = s.whole || skipped
 	err = s.refresh()
 	if errors.Is(err, errUnsettled) {
 		err = s.unstick()
