@@ -32,6 +32,7 @@ type seeder struct {
 	pairs   map[trampolinesPair]bool
 	whole   bool              // the next survey is to take nothing from those before
 	sum     uint64            // over the seeds that were looked at last
+	sown    uint32            // and how many had ever been added
 	stuck   map[uint32]uint64 // threads that were moving something, and since when
 }
 
@@ -48,7 +49,7 @@ func (s *seeder) refresh() error {
 			return err
 		}
 		c, err := s.control()
-		if err != nil || c.Sum == s.sum && c.Lacks == [2]uint32{} {
+		if err != nil || c.Sum == s.sum && c.Sown == s.sown && c.Lacks == [2]uint32{} {
 			return err
 		}
 		more, err := s.supply(c)
@@ -56,7 +57,7 @@ func (s *seeder) refresh() error {
 			return err
 		}
 		if !more {
-			s.sum = c.Sum
+			s.sum, s.sown = c.Sum, c.Sown
 			return s.sweep(c)
 		}
 	}
@@ -133,8 +134,8 @@ func (s *seeder) unstick() error {
 	return errors.Join(append(errs, all.Err())...)
 }
 
-// sown calls f with each seed; of one that is out of use ok is false.
-func (s *seeder) sown(survey uint32, f func(address uint64, row *trampolinesSeed, state uint32, ok bool)) error {
+// each calls f with each seed; of one that is out of use ok is false.
+func (s *seeder) each(survey uint32, f func(address uint64, row *trampolinesSeed, state uint32, ok bool)) error {
 	var address uint64
 	var row trampolinesSeed
 	all := s.objects.table("seeds").Iterate()
@@ -166,7 +167,7 @@ func (s *seeder) supply(c trampolinesSettings) (more bool, err error) {
 		return true
 	}
 	more = add(c.Lacks[0], c.Lacks[1])
-	err = s.sown(c.Survey, func(_ uint64, row *trampolinesSeed, state uint32, ok bool) {
+	err = s.each(c.Survey, func(_ uint64, row *trampolinesSeed, state uint32, ok bool) {
 		if !ok || row.Bind == 0 || state == unknown {
 			return
 		}
@@ -194,7 +195,7 @@ const unknown = ^uint32(0)
 // sweep drops the seeds that are out of use.
 func (s *seeder) sweep(c trampolinesSettings) error {
 	var old []uint64
-	err := s.sown(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
+	err := s.each(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
 		if !ok {
 			old = append(old, address)
 		}

@@ -347,6 +347,8 @@ type trampolinesSettings struct {
 	Moves    uint32
 	Whole    uint32
 	Stale    uint32
+	Sown     uint32
+	Unused   uint32
 }
 
 type trampolinesStash struct {
@@ -399,6 +401,16 @@ type trampolinesSurvey struct {
 		Parent uint64
 		Point  uint64
 		Root   uint64
+	}
+	Now  trampolinesPlaced
+	Sown trampolinesSeed
+	Link struct {
+		_      structs.HostLayout
+		Parent uint64
+		Hash   uint32
+		Length uint32
+		Name   uint64
+		Inode  uint64
 	}
 	Moves    uint32
 	Followed uint32

@@ -30,6 +30,8 @@ struct settings {
 	u32 moves;    // and how many there were
 	u32 whole;    // the last survey that took nothing from the ones before
 	u32 stale;    // the next one is to be such
+	u32 sown;     // entries that surveys have added to seeds
+	u32 unused;
 };
 
 struct settings control SEC(".data.control") = {.epoch = 1};
@@ -127,6 +129,9 @@ struct survey {
 	u64 lifted;   // bits of the directories that were renamed since the last survey
 	u64 above;    // a bit for each directory above `mount`
 	struct place place; // of it
+	struct placed now;  // what is to be remembered of it; this and the next two lie
+	struct seed sown;   // here because the stack of 5.10 is short
+	struct link link;
 	u32 moves;    // renames of directories above mountpoints, at the beginning
 	u32 followed; // and those that surveys in force have followed
 	u32 number;

@@ -57,8 +57,7 @@ static __always_inline u64 bit(u64 dentry)
 static __always_inline void rise(struct survey *s)
 {
 	struct mount *m = (void *)s->mnt, *parent;
-	struct dentry *d = (void *)s->at;
-	struct link l;
+	struct link *l = &s->link;
 	u32 *carrier;
 
 	if (s->at == s->root && s->mnt == s->root_mnt) {
@@ -74,9 +73,9 @@ static __always_inline void rise(struct survey *s)
 			s->end = END_UNATTACHED; // outside of the host's root directory
 		return;
 	}
-	look(d, &l);
-	if (l.parent == s->at || s->steps >= MAX_DEPTH) {
-		s->end = l.parent == s->at ? END_UNATTACHED : END_CUT;
+	look((void *)s->at, l);
+	if (l->parent == s->at || s->steps >= MAX_DEPTH) {
+		s->end = l->parent == s->at ? END_UNATTACHED : END_CUT;
 		return;
 	}
 	carrier = carrier_at(s->at);
@@ -85,7 +84,7 @@ static __always_inline void rise(struct survey *s)
 	s->above |= bit(s->at);
 	s->step[s->steps & (MAX_DEPTH - 1)] = s->at;
 	s->steps++;
-	s->at = l.parent;
+	s->at = l->parent;
 }
 
 __noinline int rise_few(void)
@@ -187,7 +186,7 @@ static __always_inline bool sow(struct survey *s, struct dentry *root)
 	struct inode *inode = BPF_CORE_READ(root, d_inode);
 	struct counters *counted = counters(HOOK_MOUNT);
 	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	struct seed fresh = {}, *seed;
+	struct seed *seed;
 	u64 key = (u64)inode;
 	struct sight *sight;
 	u32 dev = BPF_CORE_READ(sb, s_dev), bind = BPF_CORE_READ(sb, s_root) != root;
@@ -199,11 +198,12 @@ static __always_inline bool sow(struct survey *s, struct dentry *root)
 		goto full;
 	seed = seed_of(key);
 	if (!seed) {
-		fresh.ino = BPF_CORE_READ(inode, i_ino);
-		fresh.generation = BPF_CORE_READ(inode, i_generation);
-		fresh.dev = dev;
-		if (bpf_map_update_elem(&seeds, &key, &fresh, BPF_ANY))
+		s->sown.ino = BPF_CORE_READ(inode, i_ino); // and no sight: it stays zero
+		s->sown.generation = BPF_CORE_READ(inode, i_generation);
+		s->sown.dev = dev;
+		if (bpf_map_update_elem(&seeds, &key, &s->sown, BPF_ANY))
 			goto full;
+		control.sown++;
 		seed = bpf_map_lookup_elem(&seeds, &key);
 		if (!seed)
 			goto full;
@@ -246,13 +246,14 @@ static __always_inline void work_out(struct survey *s)
 static __always_inline bool visit(struct survey *s)
 {
 	struct mount *m = (void *)s->mount;
-	struct placed *known, now = {.id = BPF_CORE_READ(m, mnt_id)};
+	struct placed *known, *now = &s->now;
 	u64 key = s->mount;
 
 	locate(m, &s->place);
+	now->id = BPF_CORE_READ(m, mnt_id);
 	known = bpf_map_lookup_elem(&placeds, &key);
 	if (known && !s->whole && !s->fresh && known->seen >= control.survey && !(known->above & s->lifted) &&
-	    known->id == now.id && known->place.parent == s->place.parent &&
+	    known->id == now->id && known->place.parent == s->place.parent &&
 	    known->place.point == s->place.point && known->place.root == s->place.root) {
 		s->state = known->state;
 		known->seen = s->number;
@@ -260,12 +261,12 @@ static __always_inline bool visit(struct survey *s)
 		if (!s->fresh)
 			s->fresh = key;
 		work_out(s);
-		now.place = s->place;
-		now.seen = s->number;
-		now.state = s->state;
-		now.above = s->above;
+		now->place = s->place;
+		now->seen = s->number;
+		now->state = s->state;
+		now->above = s->above;
 		if (s->state != UNKNOWN)
-			bpf_map_update_elem(&placeds, &key, &now, BPF_ANY);
+			bpf_map_update_elem(&placeds, &key, now, BPF_ANY);
 	}
 	return s->state == DEAD || sow(s, (void *)s->place.root);
 }
