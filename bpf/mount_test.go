@@ -153,7 +153,7 @@ func TestSeedsOutOfUseAreDropped(t *testing.T) {
 
 func seedsOf(t *testing.T, b *Backend) (n int) {
 	t.Helper()
-	err := b.seeder.sown(0, func(uint64, *trampolinesSeed, uint32, bool) { n++ })
+	err := b.seeder.each(0, func(uint64, *trampolinesSeed, uint32, bool) { n++ })
 	if err != nil {
 		t.Fatal(err)
 	}

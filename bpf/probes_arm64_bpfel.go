@@ -29,6 +29,7 @@ const (
 	probesMapJoins                             = "joins"
 	probesMapMoving                            = "moving"
 	probesMapOldAcls                           = "old_acls"
+	probesMapPlaceds                           = "placeds"
 	probesMapRing                              = "ring"
 	probesMapScratches                         = "scratches"
 	probesMapSeeds                             = "seeds"
@@ -279,6 +280,7 @@ type probesMapSpecs struct {
 	Joins     *ebpf.MapSpec `ebpf:"joins"`
 	Moving    *ebpf.MapSpec `ebpf:"moving"`
 	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
+	Placeds   *ebpf.MapSpec `ebpf:"placeds"`
 	Ring      *ebpf.MapSpec `ebpf:"ring"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
@@ -365,6 +367,7 @@ type probesMaps struct {
 	Joins     *ebpf.Map `ebpf:"joins"`
 	Moving    *ebpf.Map `ebpf:"moving"`
 	OldAcls   *ebpf.Map `ebpf:"old_acls"`
+	Placeds   *ebpf.Map `ebpf:"placeds"`
 	Ring      *ebpf.Map `ebpf:"ring"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Seeds     *ebpf.Map `ebpf:"seeds"`
@@ -394,6 +397,7 @@ func (m *probesMaps) Close() error {
 		m.Joins,
 		m.Moving,
 		m.OldAcls,
+		m.Placeds,
 		m.Ring,
 		m.Scratches,
 		m.Seeds,

@@ -30,7 +30,9 @@ type seeder struct {
 	dfa     *watch.DFA
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
+	whole   bool              // the next survey is to take nothing from those before
 	sum     uint64            // over the seeds that were looked at last
+	sown    uint32            // and how many had ever been added
 	stuck   map[uint32]uint64 // threads that were moving something, and since when
 }
 
@@ -47,7 +49,7 @@ func (s *seeder) refresh() error {
 			return err
 		}
 		c, err := s.control()
-		if err != nil || c.Sum == s.sum && c.Lacks == [2]uint32{} {
+		if err != nil || c.Sum == s.sum && c.Sown == s.sown && c.Lacks == [2]uint32{} {
 			return err
 		}
 		more, err := s.supply(c)
@@ -55,7 +57,7 @@ func (s *seeder) refresh() error {
 			return err
 		}
 		if !more {
-			s.sum = c.Sum
+			s.sum, s.sown = c.Sum, c.Sown
 			return s.sweep(c)
 		}
 	}
@@ -68,15 +70,29 @@ const (
 	surveyPause = time.Millisecond
 )
 
+// wholeEvery is after how many surveys one is made that takes nothing from those
+// before, so that directories that were above a mountpoint once are no longer
+// taken for such.
+const wholeEvery = 1024
+
 var errUnsettled = errors.New("the host's mounts could not be looked at: they kept changing, or are more than 32,768")
 
 // survey has a survey made that sees all that is mounted now.
 func (s *seeder) survey() error {
 	for range surveyTries {
-		if err := run(s.objects, armSurvey, 0); err != nil {
+		c, err := s.control()
+		if err != nil {
 			return err
 		}
-		if c, err := s.control(); err != nil || c.Asked == c.Done {
+		var whole uint64
+		if s.whole || c.Survey-c.Whole >= wholeEvery {
+			whole = 1
+		}
+		if err := run(s.objects, armSurvey, whole); err != nil {
+			return err
+		}
+		if c, err = s.control(); err != nil || c.Asked == c.Done {
+			s.whole = s.whole && err != nil
 			return err
 		}
 		time.Sleep(surveyPause)
@@ -85,12 +101,14 @@ func (s *seeder) survey() error {
 }
 
 // resettle makes the survey that programs asked for and did not get done among
-// themselves, or one in any case. Where none can be made everything stays unknown.
-func (s *seeder) resettle(always bool) error {
+// themselves, or a whole one in any case, after a program was skipped. Where none
+// can be made everything stays unknown.
+func (s *seeder) resettle(skipped bool) error {
 	c, err := s.control()
-	if err != nil || c.Asked == c.Done && !always {
+	if err != nil || c.Asked == c.Done && !skipped {
 		return err
 	}
+	s.whole = s.whole || skipped
 	err = s.refresh()
 	if errors.Is(err, errUnsettled) {
 		err = s.unstick()
@@ -116,8 +134,8 @@ func (s *seeder) unstick() error {
 	return errors.Join(append(errs, all.Err())...)
 }
 
-// sown calls f with each seed; of one that is out of use ok is false.
-func (s *seeder) sown(survey uint32, f func(address uint64, row *trampolinesSeed, state uint32, ok bool)) error {
+// each calls f with each seed; of one that is out of use ok is false.
+func (s *seeder) each(survey uint32, f func(address uint64, row *trampolinesSeed, state uint32, ok bool)) error {
 	var address uint64
 	var row trampolinesSeed
 	all := s.objects.table("seeds").Iterate()
@@ -149,7 +167,7 @@ func (s *seeder) supply(c trampolinesSettings) (more bool, err error) {
 		return true
 	}
 	more = add(c.Lacks[0], c.Lacks[1])
-	err = s.sown(c.Survey, func(_ uint64, row *trampolinesSeed, state uint32, ok bool) {
+	err = s.each(c.Survey, func(_ uint64, row *trampolinesSeed, state uint32, ok bool) {
 		if !ok || row.Bind == 0 || state == unknown {
 			return
 		}
@@ -177,7 +195,7 @@ const unknown = ^uint32(0)
 // sweep drops the seeds that are out of use.
 func (s *seeder) sweep(c trampolinesSettings) error {
 	var old []uint64
-	err := s.sown(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
+	err := s.each(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
 		if !ok {
 			old = append(old, address)
 		}

@@ -168,6 +168,7 @@ const (
 type trampolinesMove struct {
 	_       structs.HostLayout
 	Since   uint64
+	Lifted  uint64
 	Leaving uint32
 	Unused  uint32
 }
@@ -211,6 +212,21 @@ type trampolinesPair struct {
 	_ structs.HostLayout
 	A uint32
 	B uint32
+}
+
+type trampolinesPlaced struct {
+	_     structs.HostLayout
+	Place struct {
+		_      structs.HostLayout
+		Parent uint64
+		Point  uint64
+		Root   uint64
+	}
+	Above  uint64
+	Id     uint32
+	Seen   uint32
+	State  uint32
+	Unused uint32
 }
 
 type trampolinesPosition struct {
@@ -329,6 +345,10 @@ type trampolinesSettings struct {
 	Lacks    [2]uint32
 	Carrying uint32
 	Moves    uint32
+	Whole    uint32
+	Stale    uint32
+	Sown     uint32
+	Unused   uint32
 }
 
 type trampolinesStash struct {
@@ -372,16 +392,37 @@ type trampolinesSurvey struct {
 	At      uint64
 	Mnt     uint64
 	MntRoot uint64
+	Fresh   uint64
 	Sum     uint64
-	Number  uint32
-	Over    uint32
-	Back    uint32
-	Binds   uint32
-	Steps   uint32
-	State   uint32
-	End     uint32
-	Unused  uint32
-	Step    [2048]uint64
+	Lifted  uint64
+	Above   uint64
+	Place   struct {
+		_      structs.HostLayout
+		Parent uint64
+		Point  uint64
+		Root   uint64
+	}
+	Now  trampolinesPlaced
+	Sown trampolinesSeed
+	Link struct {
+		_      structs.HostLayout
+		Parent uint64
+		Hash   uint32
+		Length uint32
+		Name   uint64
+		Inode  uint64
+	}
+	Moves    uint32
+	Followed uint32
+	Number   uint32
+	Whole    uint32
+	Over     uint32
+	Back     uint32
+	Binds    uint32
+	Steps    uint32
+	State    uint32
+	End      uint32
+	Step     [2048]uint64
 }
 
 type trampolinesTag struct {
@@ -435,6 +476,7 @@ const (
 	trampolinesMapJoins                             = "joins"
 	trampolinesMapMoving                            = "moving"
 	trampolinesMapOldAcls                           = "old_acls"
+	trampolinesMapPlaceds                           = "placeds"
 	trampolinesMapRing                              = "ring"
 	trampolinesMapScratches                         = "scratches"
 	trampolinesMapSeeds                             = "seeds"
@@ -697,6 +739,7 @@ type trampolinesMapSpecs struct {
 	Joins     *ebpf.MapSpec `ebpf:"joins"`
 	Moving    *ebpf.MapSpec `ebpf:"moving"`
 	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
+	Placeds   *ebpf.MapSpec `ebpf:"placeds"`
 	Ring      *ebpf.MapSpec `ebpf:"ring"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
@@ -781,6 +824,7 @@ type trampolinesMaps struct {
 	Joins     *ebpf.Map `ebpf:"joins"`
 	Moving    *ebpf.Map `ebpf:"moving"`
 	OldAcls   *ebpf.Map `ebpf:"old_acls"`
+	Placeds   *ebpf.Map `ebpf:"placeds"`
 	Ring      *ebpf.Map `ebpf:"ring"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Seeds     *ebpf.Map `ebpf:"seeds"`
@@ -810,6 +854,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Joins,
 		m.Moving,
 		m.OldAcls,
+		m.Placeds,
 		m.Ring,
 		m.Scratches,
 		m.Seeds,

@@ -36,7 +36,7 @@ const enum state_flag *unused_state_flag __attribute__((unused));
 enum arm {
 	ARM_OWN,    // learn who Go is; the host is as the first process sees it, or, with 0, as Go does
 	ARM_BUMP,   // void all tags
-	ARM_SURVEY, // make a survey of the host's mounts
+	ARM_SURVEY, // make a survey of the host's mounts, with 1 one that takes nothing from those before
 	ARM_DROP,   // drop the seed of this address, if no survey in force has it
 	ARM_ARRIVE, // end the move of this thread, whose end was not seen
 };
@@ -52,11 +52,17 @@ static __always_inline struct task_struct *first_process(struct task_struct *tas
 	return task;
 }
 
-// arrived ends a move that nobody else will.
+// arrived ends a move that nobody else will. The next survey follows it.
 static __always_inline void arrived(u32 tid)
 {
-	if (arrive(tid) & LEAVE_SURVEY)
-		__sync_fetch_and_add(&control.carrying, -1);
+	u64 lifted;
+
+	if (!(arrive(tid, &lifted) & LEAVE_SURVEY))
+		return;
+	latest(control.moved) = bpf_ktime_get_boot_ns();
+	count(control.moves);
+	count(control.asked);
+	__sync_fetch_and_add(&control.carrying, -1);
 }
 
 static __always_inline void drop_seed(u64 address)
@@ -71,7 +77,7 @@ static __always_inline void drop_seed(u64 address)
 		bpf_map_delete_elem(&seeds, &address);
 	bpf_map_push_elem(&turn, &token, BPF_ANY);
 	if (unsure())
-		resurvey();
+		resurvey(0);
 }
 
 SEC("raw_tp/fim_arm") int arm(u64 *ctx)
@@ -89,9 +95,11 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 		break;
 	case ARM_SURVEY:
 		control.lacks[0] = control.lacks[1] = 0;
+		if (ctx[1])
+			latest(control.stale) = 1;
 		remounted();
 		count(control.asked);
-		resurvey();
+		resurvey(0);
 		break;
 	case ARM_DROP:
 		drop_seed(ctx[1]);

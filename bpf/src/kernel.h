@@ -332,6 +332,28 @@ static __always_inline u32 mount_seq(void)
 	return seq;
 }
 
+// place is what a survey reads of a mount: where it is mounted, and its root. The
+// kernel has these in a row.
+struct place {
+	u64 parent;
+	u64 point;
+	u64 root;
+};
+
+#define OF_MOUNT(member) bpf_core_field_offset(struct mount, member)
+
+static __always_inline void locate(struct mount *m, struct place *p)
+{
+	if (OF_MOUNT(mnt_mountpoint) - OF_MOUNT(mnt_parent) == 8 &&
+	    OF_MOUNT(mnt) + bpf_core_field_offset(struct vfsmount, mnt_root) - OF_MOUNT(mnt_parent) == 16) {
+		bpf_probe_read_kernel(p, sizeof(*p), (void *)m + OF_MOUNT(mnt_parent));
+		return;
+	}
+	p->parent = (u64)BPF_CORE_READ(m, mnt_parent);
+	p->point = (u64)BPF_CORE_READ(m, mnt_mountpoint);
+	p->root = (u64)BPF_CORE_READ(m, mnt.mnt_root);
+}
+
 static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 {
 	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);

@@ -28,6 +28,10 @@ struct settings {
 	u32 lacks[2]; // two states that a survey found no join of
 	u32 carrying; // renames under way that move mounts along
 	u32 moves;    // and how many there were
+	u32 whole;    // the last survey that took nothing from the ones before
+	u32 stale;    // the next one is to be such
+	u32 sown;     // entries that surveys have added to seeds
+	u32 unused;
 };
 
 struct settings control SEC(".data.control") = {.epoch = 1};
@@ -79,9 +83,28 @@ struct {
 	__type(value, u32);
 } supers SEC(".maps");
 
+// What was worked out of a mount, by its address: a cache that holds while each
+// survey finds the mount where it was and no directory above has been renamed.
+struct placed {
+	struct place place;
+	u64 above; // a bit for each directory above
+	u32 id;    // of the mount: tells its address apart
+	u32 seen;  // number of the last survey that found it
+	u32 state; // of the place where it is mounted, DEAD also for a single file
+	u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct placed);
+} placeds SEC(".maps");
+
 // The directories above the host's mountpoints, each dentry in the one place that
 // its address gives, and the last survey that passed one: to rename such a
-// directory moves mounts. Two that share a place cost a survey too many.
+// directory moves mounts. Two that share a place cost a survey too many, and so
+// does what is no longer above one, until the next whole survey.
 #define CARRIER_BITS 16
 
 struct {
@@ -101,15 +124,24 @@ struct survey {
 	u64 at;       // where the climb from its mountpoint stands: dentry,
 	u64 mnt;      // mount,
 	u64 mnt_root; // and that mount's root
+	u64 fresh;    // the mount below which all are looked at anew
 	u64 sum;
+	u64 lifted;   // bits of the directories that were renamed since the last survey
+	u64 above;    // a bit for each directory above `mount`
+	struct place place; // of it
+	struct placed now;  // what is to be remembered of it; this and the next two lie
+	struct seed sown;   // here because the stack of 5.10 is short
+	struct link link;
+	u32 moves;    // renames of directories above mountpoints, at the beginning
+	u32 followed; // and those that surveys in force have followed
 	u32 number;
+	u32 whole; // nothing is taken from the surveys before
 	u32 over; // enum over
 	u32 back; // what is mounted on this one has been looked at
 	u32 binds;
 	u32 steps;
 	u32 state;
 	u32 end; // enum end
-	u32 unused;
 	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
 };
 
@@ -267,6 +299,7 @@ enum leaving { // what is to be done when it is over
 
 struct move {
 	u64 since; // boot time; tells one that was never seen to end
+	u64 lifted; // bits of the directories that are renamed
 	u32 leaving;
 	u32 unused;
 };

@@ -25,34 +25,38 @@ static __noinline void move_begins(struct counters *counted, u32 old, u32 new, s
 				   struct dentry *exchanged)
 {
 	struct move *move = set_out(counted); // before it looks whether a survey has passed here
+	u64 first = address_of(from), second = exchanged ? address_of(exchanged) : first;
 	u32 leaving = 0;
 
 	if (old != new || old >= UNATTACHED)
 		leaving |= LEAVE_BUMP;
-	if (carries(from) || (exchanged && carries(exchanged)))
+	if (carries(first) || carries(second))
 		leaving |= LEAVE_SURVEY;
 	if (!move && leaving & LEAVE_SURVEY)
 		count(control.asked); // the next survey will do; all is unknown until then
 	if (move && leaving & ~move->leaving & LEAVE_SURVEY)
 		count(control.carrying);
-	if (move)
+	if (move) {
 		move->leaving |= leaving;
+		move->lifted = bit(first) | bit(second);
+	}
 	if (leaving)
 		bump();
 }
 
 static __always_inline void move_ends(void)
 {
-	u32 leaving = arrive(bpf_get_current_pid_tgid());
+	u64 lifted = 0;
+	u32 leaving = arrive(bpf_get_current_pid_tgid(), &lifted);
 
 	if (leaving & LEAVE_SURVEY) {
-		count(control.asked);
 		latest(control.moved) = bpf_ktime_get_boot_ns();
 		count(control.moves);
+		count(control.asked);
 		__sync_fetch_and_add(&control.carrying, -1);
 	}
 	if (unsure())
-		resurvey();
+		resurvey(leaving & LEAVE_SURVEY ? lifted : 0);
 	if (leaving & LEAVE_BUMP)
 		bump();
 }

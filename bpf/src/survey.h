@@ -17,7 +17,8 @@
 // are "unknown". A survey counts if no mount of the host changed meanwhile, which
 // its namespace's event number tells, and no mount was being attached and no
 // directory renamed at its end. Its seeds replace the last ones' at once, by their number; if they are the
-// same no tag is voided, so who mounts where nothing is watched costs nobody.
+// same no tag is voided, so who mounts where nothing is watched costs nobody. The
+// walk of a mount that has not moved is spared: it is remembered in `placeds`.
 
 #ifndef FIM_SURVEY_H
 #define FIM_SURVEY_H
@@ -44,13 +45,19 @@ static __always_inline u32 *carrier_at(u64 dentry)
 	return bpf_map_lookup_elem(&carriers, &place);
 }
 
+// bit is one of 64 for a dentry: sets of them tell mostly, and surely where a
+// dentry is not in them.
+static __always_inline u64 bit(u64 dentry)
+{
+	return 1ull << (spread(dentry) >> 58);
+}
+
 // rise takes one step of the climb from a mountpoint to the host's root directory,
 // through the mounts on the way.
 static __always_inline void rise(struct survey *s)
 {
 	struct mount *m = (void *)s->mnt, *parent;
-	struct dentry *d = (void *)s->at;
-	struct link l;
+	struct link *l = &s->link;
 	u32 *carrier;
 
 	if (s->at == s->root && s->mnt == s->root_mnt) {
@@ -66,17 +73,18 @@ static __always_inline void rise(struct survey *s)
 			s->end = END_UNATTACHED; // outside of the host's root directory
 		return;
 	}
-	look(d, &l);
-	if (l.parent == s->at || s->steps >= MAX_DEPTH) {
-		s->end = l.parent == s->at ? END_UNATTACHED : END_CUT;
+	look((void *)s->at, l);
+	if (l->parent == s->at || s->steps >= MAX_DEPTH) {
+		s->end = l->parent == s->at ? END_UNATTACHED : END_CUT;
 		return;
 	}
 	carrier = carrier_at(s->at);
 	if (carrier)
 		*carrier = s->number;
+	s->above |= bit(s->at);
 	s->step[s->steps & (MAX_DEPTH - 1)] = s->at;
 	s->steps++;
-	s->at = l.parent;
+	s->at = l->parent;
 }
 
 __noinline int rise_some(u32 place)
@@ -127,17 +135,12 @@ __noinline int try_place(void)
 	if (!s)
 		return 1;
 	seq = settled_seq(1);
-	m = (void *)s->mount;
-	if (s->mount == s->root_mnt) {
-		s->at = s->root;
-		s->mnt = s->root_mnt;
-	} else {
-		s->at = (u64)BPF_CORE_READ(m, mnt_mountpoint);
-		s->mnt = (u64)BPF_CORE_READ(m, mnt_parent);
-	}
+	s->at = s->mount == s->root_mnt ? s->root : s->place.point;
+	s->mnt = s->mount == s->root_mnt ? s->root_mnt : s->place.parent;
 	m = (void *)s->mnt;
 	s->mnt_root = (u64)BPF_CORE_READ(m, mnt.mnt_root);
 	s->steps = 0;
+	s->above = 0;
 	s->end = END_NONE;
 	s->state = start;
 	for (int i = 0; i <= LAPS; i++) // mountpoints on the way are steps as well
@@ -165,28 +168,34 @@ static __always_inline u32 union_of(u32 a, u32 b)
 	return both;
 }
 
-// sow adds a state to the seed of a mount's root. It fails when there is no room.
-static __always_inline bool sow(struct survey *s, struct dentry *root, struct inode *inode)
+// sow adds a state to the seed of a mount's root. It fails when there is no room,
+// which is told as lost.
+static __always_inline bool sow(struct survey *s, struct dentry *root)
 {
+	struct inode *inode = BPF_CORE_READ(root, d_inode);
+	struct counters *counted = counters(HOOK_MOUNT);
 	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	struct seed fresh = {}, *seed;
+	struct seed *seed;
 	u64 key = (u64)inode;
 	struct sight *sight;
 	u32 dev = BPF_CORE_READ(sb, s_dev), bind = BPF_CORE_READ(sb, s_root) != root;
 
 	s->binds |= bind;
-	if (bpf_map_update_elem(&supers, &dev, &s->number, BPF_ANY))
+	if (!counted)
 		return false;
+	if (bpf_map_update_elem(&supers, &dev, &s->number, BPF_ANY))
+		goto full;
 	seed = seed_of(key);
 	if (!seed) {
-		fresh.ino = BPF_CORE_READ(inode, i_ino);
-		fresh.generation = BPF_CORE_READ(inode, i_generation);
-		fresh.dev = dev;
-		if (bpf_map_update_elem(&seeds, &key, &fresh, BPF_ANY))
-			return false;
+		s->sown.ino = BPF_CORE_READ(inode, i_ino); // and no sight: it stays zero
+		s->sown.generation = BPF_CORE_READ(inode, i_generation);
+		s->sown.dev = dev;
+		if (bpf_map_update_elem(&seeds, &key, &s->sown, BPF_ANY))
+			goto full;
+		control.sown++;
 		seed = bpf_map_lookup_elem(&seeds, &key);
 		if (!seed)
-			return false;
+			goto full;
 	}
 	seed->bind = bind;
 	sight = &seed->sights[s->number & 1];
@@ -199,31 +208,56 @@ static __always_inline bool sow(struct survey *s, struct dentry *root, struct in
 	}
 	s->sum += mix(key, sight->state);
 	return true;
+full:
+	count(counted->lost_map);
+	return false;
 }
 
-// visit looks at one mount. That of a single file has no seed: the state of a
-// file is its directory's.
+// work_out finds the state of the place where the mount is, by walking to it. That
+// of a single file counts as dead, since the state of a file is its directory's.
+static __always_inline void work_out(struct survey *s)
+{
+	struct dentry *root = (void *)s->place.root;
+	int i;
+
+	s->state = DEAD;
+	s->above = 0;
+	if ((BPF_CORE_READ(root, d_inode, i_mode) & S_IFMT) != S_IFDIR)
+		return;
+	for (i = 0; i < TRIES; i++)
+		if (try_place())
+			return;
+	s->state = UNKNOWN;
+}
+
+// visit looks at one mount. One that is where the survey before found it needs no
+// walk, unless one above it was moved, or a directory.
 static __always_inline bool visit(struct survey *s)
 {
 	struct mount *m = (void *)s->mount;
-	struct dentry *root = BPF_CORE_READ(m, mnt.mnt_root);
-	struct inode *inode = BPF_CORE_READ(root, d_inode);
-	struct counters *counted;
-	int i;
+	struct placed *known, *now = &s->now;
+	u64 key = s->mount;
 
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFDIR)
-		return true;
-	for (i = 0; i < TRIES; i++)
-		if (try_place())
-			break;
-	if (i == TRIES)
-		s->state = UNKNOWN;
-	if (s->state == DEAD || sow(s, root, inode))
-		return true;
-	counted = counters(HOOK_MOUNT);
-	if (counted)
-		count(counted->lost_map);
-	return false;
+	locate(m, &s->place);
+	now->id = BPF_CORE_READ(m, mnt_id);
+	known = bpf_map_lookup_elem(&placeds, &key);
+	if (known && !s->whole && !s->fresh && known->seen >= control.survey && !(known->above & s->lifted) &&
+	    known->id == now->id && known->place.parent == s->place.parent &&
+	    known->place.point == s->place.point && known->place.root == s->place.root) {
+		s->state = known->state;
+		known->seen = s->number;
+	} else {
+		if (!s->fresh)
+			s->fresh = key;
+		work_out(s);
+		now->place = s->place;
+		now->seen = s->number;
+		now->state = s->state;
+		now->above = s->above;
+		if (s->state != UNKNOWN)
+			bpf_map_update_elem(&placeds, &key, now, BPF_ANY);
+	}
+	return s->state == DEAD || sow(s, (void *)s->place.root);
 }
 
 // advance goes on to the next mount: to the first on this one, else to the next
@@ -255,6 +289,8 @@ __noinline int advance(void)
 		s->over = OVER_DONE;
 		return 0;
 	}
+	if (s->mount == s->fresh)
+		s->fresh = 0;
 	parent = (u64)BPF_CORE_READ(m, mnt_parent);
 	next = (u64)BPF_CORE_READ(m, mnt_child.next);
 	if (next == s->mount + child)
@@ -296,8 +332,9 @@ static __always_inline struct mnt_namespace *host_namespace(void)
 	return BPF_CORE_READ(host, nsproxy, mnt_ns);
 }
 
-// begin_survey takes the next number whose place in seeds is not in use.
-static __always_inline bool begin_survey(struct survey *s)
+// begin_survey takes the next number whose place in seeds is not in use. Of a
+// rename that was not followed yet it must know the bits; of several it does not.
+static __always_inline bool begin_survey(struct survey *s, u64 lifted)
 {
 	struct task_struct *host = (void *)control.host;
 	struct mnt_namespace *ns = host_namespace();
@@ -308,13 +345,17 @@ static __always_inline bool begin_survey(struct survey *s)
 		return false;
 	s->ns = (u64)ns;
 	s->event = BPF_CORE_READ(ns, event);
+	s->whole = control.stale || s->root != (u64)BPF_CORE_READ(fs, root.dentry) || s->root_mnt != (u64)mount_of(mnt);
 	s->root = (u64)BPF_CORE_READ(fs, root.dentry);
 	s->root_mnt = (u64)mount_of(mnt);
 	s->mount = s->root_mnt;
 	s->number++;
 	if ((s->number & 1) == (control.survey & 1))
 		s->number++;
+	s->moves = latest(control.moves);
+	s->lifted = s->moves == s->followed ? 0 : s->moves == s->followed + 1 && lifted ? lifted : ~0ull;
 	s->sum = 0;
+	s->fresh = 0;
 	s->over = OVER_NOT;
 	s->back = 0;
 	s->binds = 0;
@@ -322,12 +363,12 @@ static __always_inline bool begin_survey(struct survey *s)
 }
 
 // try_survey makes one attempt and says whether it holds.
-__noinline int try_survey(void)
+__noinline int try_survey(u64 lifted)
 {
 	struct survey *s = surveyed();
 	struct mnt_namespace *ns;
 
-	if (!s || !begin_survey(s))
+	if (!s || !begin_survey(s, lifted))
 		return 0;
 	for (int i = 0; i < STRETCH; i++)
 		if (!advance_some())
@@ -335,7 +376,7 @@ __noinline int try_survey(void)
 	if (s->over != OVER_DONE || !settled_mounts(1))
 		return 0;
 	ns = (void *)s->ns;
-	return BPF_CORE_READ(ns, event) == s->event && !latest(control.moving);
+	return BPF_CORE_READ(ns, event) == s->event && !latest(control.moving) && latest(control.moves) == s->moves;
 }
 
 // reap puts a survey in force.
@@ -350,16 +391,22 @@ static __always_inline void reap(u32 asked)
 	if (s->binds)
 		latest(control.binds) = 1;
 	control.sum = s->sum;
+	s->followed = s->moves;
 	latest(control.event) = s->event;
 	latest(control.survey) = s->number;
+	if (s->whole) {
+		latest(control.whole) = s->number;
+		latest(control.stale) = 0;
+	}
 	if (changed)
 		bump();
 	latest(control.binds) = s->binds;
 	latest(control.done) = asked;
 }
 
-// resurvey makes the surveys that were asked for.
-static __always_inline void resurvey(void)
+// resurvey makes the surveys that were asked for; lifted are the bits of the
+// directories that this thread has renamed, 0 for others.
+static __always_inline void resurvey(u64 lifted)
 {
 	struct walks *counted = walk_counts();
 	u32 token, asked;
@@ -370,7 +417,7 @@ static __always_inline void resurvey(void)
 		asked = latest(control.asked);
 		if (counted)
 			count(counted->surveys);
-		if (try_survey())
+		if (try_survey(lifted))
 			reap(asked);
 		bpf_map_push_elem(&turn, &token, BPF_ANY);
 	}
@@ -399,7 +446,7 @@ static __always_inline struct move *set_out(struct counters *counted)
 }
 
 // arrive ends that of a thread and returns what is to be done then.
-static __always_inline u32 arrive(u32 tid)
+static __always_inline u32 arrive(u32 tid, u64 *lifted)
 {
 	struct move *kept;
 	u32 leaving;
@@ -410,6 +457,7 @@ static __always_inline u32 arrive(u32 tid)
 	if (!kept)
 		return 0;
 	leaving = kept->leaving;
+	*lifted = kept->lifted;
 	if (bpf_map_delete_elem(&moving, &tid))
 		return 0;
 	__sync_fetch_and_add(&control.moving, -1);
@@ -442,23 +490,31 @@ static __always_inline bool remounted(void)
 // mounted is called when mounts may have changed, the host's or others'.
 static __always_inline void mounted(void)
 {
-	arrive(bpf_get_current_pid_tgid());
+	u64 lifted;
+
+	arrive(bpf_get_current_pid_tgid(), &lifted);
 	if (remounted())
 		count(control.asked);
 	if (unsure())
-		resurvey();
+		resurvey(0);
 }
 
-// carries says whether to rename a directory moves mounts along. What a
-// trampoline knows to be a pointer it lets nobody calculate with, until read anew.
-static __always_inline bool carries(struct dentry *dentry)
+// address_of is the address of what a trampoline knows to be a pointer, with which
+// it lets nobody calculate until it was read anew.
+static __always_inline u64 address_of(void *pointer)
 {
 	u64 address = 0;
-	u32 *carrier;
 
-	bpf_probe_read_kernel(&address, sizeof(address), &dentry);
-	carrier = carrier_at(address);
-	return unsure() || !carrier || (*carrier && *carrier >= latest(control.survey));
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
+// carries says whether to rename a directory moves mounts along.
+static __always_inline bool carries(u64 dentry)
+{
+	u32 *carrier = carrier_at(dentry);
+
+	return unsure() || !carrier || (*carrier && *carrier >= latest(control.whole));
 }
 
 #endif
