@@ -59,6 +59,7 @@ type Backend struct {
 	ring    ring
 	losses  losses
 	paths   paths
+	facts   facts
 
 	mu     sync.Mutex // guards what Stats and Close may touch at once
 	closed bool
@@ -76,12 +77,12 @@ func Open(o Options) (*Backend, error) {
 	if !o.force {
 		t = readTraits()
 	}
-	all, err := plan(kernel, t, o.Ops, rowsFor(o))
+	all, err := plan(kernel, t, o.Ops, o.Failed, rowsFor(o))
 	if err != nil {
 		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
 	b := &Backend{o: o, hooks: all}
-	if err := b.start(types); err != nil {
+	if err := b.start(types, constantsFor(o, t, all)); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
 	return b, nil
@@ -89,7 +90,7 @@ func Open(o Options) (*Backend, error) {
 
 // start brings the kernel side up, in the order in which nothing is missed:
 // tables, programs, seeds. Only then are events true.
-func (b *Backend) start(types *btf.Cache) error {
+func (b *Backend) start(types *btf.Cache, c constants) error {
 	dfa, err := b.o.Set.DFA(watch.FirstNumber)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (b *Backend) start(types *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	if b.objects, err = load(types, b.hooks, s, b.o.Ops); err != nil {
+	if b.objects, err = load(types, b.hooks, s, c); err != nil {
 		return err
 	}
 	if err := ship(b.objects, dfa, dfa.First()); err != nil {

@@ -4,6 +4,9 @@ package bpf
 
 import (
 	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/event"
 )
@@ -20,7 +23,10 @@ type paths struct {
 // decide turns a record into an event if it is one of ours.
 func (b *Backend) decide(r *raw, e *event.Event) bool {
 	*e = event.Event{Op: event.Op(r.Op), Boot: r.Time}
-	if !r.has(trampolinesFlagFLAG_ATTEMPT) {
+	switch {
+	case r.Error != 0:
+		e.Failed, e.Res = true, errnoName(r.Error)
+	case !r.has(trampolinesFlagFLAG_ATTEMPT):
 		e.Res = event.SuccessBytes
 	}
 	b.paths.buf = b.paths.buf[:0]
@@ -29,12 +35,30 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 	}
 	e.Truncated = r.has(trampolinesFlagFLAG_CUT)
 	r.file(e)
+	b.facts.operation(r, e)
 	b.view(r, e)
 	r.process(&e.Proc)
 	if b.o.Who != nil {
 		b.o.Who(int(r.Actor.Tgid), r.Actor.Start, &e.Proc)
 	}
 	return true
+}
+
+// errnoNames are the names of error numbers, made once.
+var errnoNames = func() (names [134][]byte) {
+	for n := range names {
+		names[n] = []byte(unix.ErrnoName(syscall.Errno(n)))
+	}
+	return names
+}()
+
+// errnoName is empty for a number that has none: the outcome is then known to be
+// a failure and no more.
+func errnoName(n uint16) []byte {
+	if int(n) < len(errnoNames) {
+		return errnoNames[n]
+	}
+	return nil
 }
 
 // match finds the host paths and decides by them. A file without a host path
@@ -51,7 +75,7 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 	}
 	host, ours, seen := b.side(r, r.path, e)
 	e.File.HostPath = host
-	if e.Op == event.OpRename {
+	if len(r.old) > 0 {
 		var old event.Event
 		oldHost, oldOurs, oldSeen := b.side(r, r.old, &old)
 		e.Old.HostPath = oldHost
@@ -107,7 +131,7 @@ func (b *Backend) view(r *raw, e *event.Event) {
 		return
 	}
 	e.File.ViewPath = b.seenAs(r.view, leaf(r.path, r.Path.InMount))
-	if e.Op == event.OpRename {
+	if len(r.old) > 0 {
 		e.Old.ViewPath = b.seenAs(r.view, leaf(r.old, r.Old.InMount))
 	}
 }

@@ -17,7 +17,7 @@ const recordSize = int(unsafe.Sizeof(trampolinesRecord{}))
 // raw is one record of the ring taken apart. Its slices alias the ring's copy.
 type raw struct {
 	*trampolinesRecord
-	path, old, view, target []byte
+	path, old, view, text, acl, oldACL []byte
 }
 
 // split takes a record apart. The kernel side wrote it, so an error is a fault
@@ -31,7 +31,7 @@ func split(b []byte) (raw, error) {
 	for _, part := range []struct {
 		to    *[]byte
 		bytes int
-	}{{&r.path, int(r.Path.Bytes)}, {&r.old, int(r.Old.Bytes)}, {&r.view, int(r.View.Bytes)}, {&r.target, int(r.TargetBytes)}} {
+	}{{&r.path, int(r.Path.Bytes)}, {&r.old, int(r.Old.Bytes)}, {&r.view, int(r.View.Bytes)}, {&r.text, int(r.TextBytes)}, {&r.acl, int(r.AclBytes)}, {&r.oldACL, int(r.OldAclBytes)}} {
 		if part.bytes > len(rest) {
 			return raw{}, fmt.Errorf("record of %d bytes, shorter than the names it announces", len(b))
 		}
@@ -60,7 +60,7 @@ const (
 // statDev is dev where stat(2) shows it: btrfs gives each subvolume a device,
 // overlayfs one to each layer's files.
 func (r *raw) statDev() uint64 {
-	if r.Magic == btrfsMagic || r.Magic == overlayMagic && event.TypeOf(uint32(r.Mode)) != event.TypeDirectory {
+	if r.Magic == btrfsMagic || r.Magic == overlayMagic && event.TypeOf(uint32(r.Now.Mode)) != event.TypeDirectory {
 		return 0
 	}
 	return r.dev()
@@ -117,16 +117,31 @@ func (r *raw) process(p *event.Process) {
 // file fills what the record says of the file itself.
 func (r *raw) file(e *event.Event) {
 	e.File.Inode, e.File.Dev = r.Ino, r.statDev()
-	e.File.Type = event.TypeOf(uint32(r.Mode))
+	e.File.Type = event.TypeOf(uint32(r.Now.Mode))
 	e.Old.Inode = r.OldIno
-	if len(r.target) > 0 {
-		e.File.LinkTarget = r.target
+	if r.MountId != 0 {
+		e.File.MountID = event.Known(uint64(r.MountId))
 	}
 	if r.has(trampolinesFlagFLAG_SIZE) && e.File.Type == event.TypeFile {
-		e.File.Size = event.Known(r.Size)
+		e.File.Size = event.Known(r.Now.Size)
 	}
 	if r.has(trampolinesFlagFLAG_OLD_SIZE) {
-		e.Old.Size = event.Known(r.OldSize)
+		e.Old.Size = event.Known(r.Before.Size)
 	}
-	e.File.Deleted = r.Ino != 0 && r.Nlink == 0
+	if r.has(trampolinesFlagFLAG_NOW) {
+		now := &r.Now
+		e.File.Nlink, e.File.Mode = event.Known(uint64(now.Nlink)), event.Known(permissions(now.Mode))
+		e.File.UID, e.File.GID = event.Known(uint64(now.Uid)), event.Known(uint64(now.Gid))
+		e.File.Mtime, e.File.Atime = event.UnixTime(now.Mtime, now.MtimeNsec), event.UnixTime(now.Atime, now.AtimeNsec)
+		e.File.Deleted = now.Nlink == 0
+	}
+	if r.has(trampolinesFlagFLAG_BEFORE) {
+		before := &r.Before
+		e.Old.Mode = event.Known(permissions(before.Mode))
+		e.Old.UID, e.Old.GID = event.Known(uint64(before.Uid)), event.Known(uint64(before.Gid))
+		e.Old.Mtime = event.UnixTime(before.Mtime, before.MtimeNsec)
+	}
 }
+
+// permissions are the bits of st_mode that are not the type.
+func permissions(mode uint16) uint64 { return uint64(mode) & 0o7777 }

@@ -43,19 +43,19 @@ func TestTheLeafSideOfNames(t *testing.T) {
 }
 
 func TestARecordIsTakenApart(t *testing.T) {
-	r := trampolinesRecord{TargetBytes: 2}
+	r := trampolinesRecord{TextBytes: 2}
 	r.Path.Bytes, r.Old.Bytes, r.View.Bytes = 2, 3, 4
 	got, err := split(pack(r, "p\x00", "oo\x00", "vvv\x00", "tt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got.path) != "p\x00" || string(got.old) != "oo\x00" || string(got.view) != "vvv\x00" || string(got.target) != "tt" {
-		t.Errorf("path %q, old %q, view %q, target %q", got.path, got.old, got.view, got.target)
+	if string(got.path) != "p\x00" || string(got.old) != "oo\x00" || string(got.view) != "vvv\x00" || string(got.text) != "tt" {
+		t.Errorf("path %q, old %q, view %q, target %q", got.path, got.old, got.view, got.text)
 	}
 }
 
 func TestATornRecordIsAnError(t *testing.T) {
-	r := trampolinesRecord{TargetBytes: 1 << 31}
+	r := trampolinesRecord{TextBytes: 1 << 15}
 	if _, err := split(pack(r)); err == nil {
 		t.Error("a target beyond the record was accepted")
 	}
@@ -93,8 +93,8 @@ func TestTheDeviceIsAsStatShowsIt(t *testing.T) {
 		{"a partition", trampolinesRecord{Dev: 259<<20 | 3}, 259<<8 | 3},
 		{"a minor above 255", trampolinesRecord{Dev: 8<<20 | 0x12345}, 8<<8 | 0x45 | 0x123<<20},
 		{"btrfs shows another", trampolinesRecord{Dev: 31, Magic: btrfsMagic}, 0},
-		{"overlayfs shows another for files", trampolinesRecord{Dev: 31, Magic: overlayMagic, Mode: 0o100644}, 0},
-		{"but not for directories", trampolinesRecord{Dev: 31, Magic: overlayMagic, Mode: 0o040755}, 31},
+		{"overlayfs shows another for files", trampolinesRecord{Dev: 31, Magic: overlayMagic, Now: trampolinesAttributes{Mode: 0o100644}}, 0},
+		{"but not for directories", trampolinesRecord{Dev: 31, Magic: overlayMagic, Now: trampolinesAttributes{Mode: 0o040755}}, 31},
 	} {
 		r := raw{trampolinesRecord: &row.record}
 		if got := r.statDev(); got != row.want {
@@ -124,7 +124,10 @@ func TestSharedTypesAgree(t *testing.T) {
 		trampolinesOpOP_OPEN: event.OpOpen, trampolinesOpOP_CREATE: event.OpCreate, trampolinesOpOP_MODIFY: event.OpModify,
 		trampolinesOpOP_CLOSE: event.OpClose, trampolinesOpOP_RENAME: event.OpRename, trampolinesOpOP_LINK: event.OpLink,
 		trampolinesOpOP_SYMLINK: event.OpSymlink, trampolinesOpOP_UNLINK: event.OpUnlink, trampolinesOpOP_MKDIR: event.OpMkdir,
-		trampolinesOpOP_RMDIR: event.OpRmdir, trampolinesOpOP_MKNOD: event.OpMknod,
+		trampolinesOpOP_RMDIR: event.OpRmdir, trampolinesOpOP_MKNOD: event.OpMknod, trampolinesOpOP_TRUNCATE: event.OpTruncate,
+		trampolinesOpOP_MMAP: event.OpMmap, trampolinesOpOP_CHMOD: event.OpChmod, trampolinesOpOP_CHOWN: event.OpChown,
+		trampolinesOpOP_UTIMES: event.OpUtimes, trampolinesOpOP_SETXATTR: event.OpSetxattr, trampolinesOpOP_REMOVEXATTR: event.OpRemovexattr,
+		trampolinesOpOP_SETACL: event.OpSetacl, trampolinesOpOP_CHATTR: event.OpChattr, trampolinesOpOP_EXEC: event.OpExec,
 	} {
 		if uint8(c) != uint8(op) {
 			t.Errorf("%v is %d in C and %d in Go", op, c, op)

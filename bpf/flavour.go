@@ -73,7 +73,9 @@ func (t traits) choose(h *hook, hasLSM bool) flavour {
 	switch {
 	case h.twin:
 		return fentryFlavour
-	case t.lsm && h.lsm && hasLSM:
+	case h.probe:
+		return kprobeFlavour
+	case t.lsm && h.lsm != "" && hasLSM:
 		return lsmFlavour
 	case !t.preemptible:
 		return fentryFlavour
@@ -91,6 +93,8 @@ func (h *hook) programs(f flavour) []string {
 		return []string{"lsm_" + h.function}
 	case f == fentryFlavour && h.when == atEntry:
 		return []string{"fentry_" + h.function}
+	case f == fentryFlavour && h.before:
+		return []string{"fexit_" + h.function, "fentry_" + h.function}
 	case f == fentryFlavour:
 		return []string{"fexit_" + h.function}
 	case h.when == atEntry:

@@ -23,15 +23,25 @@ const (
 type hook struct {
 	function string
 	when     moment
-	// lsm says that the function runs a security hook that an LSM program can
-	// take part in: security_<x> is lsm/<x>.
-	lsm bool
-	// first and second are the names of the parameters that the body reads, as
-	// the kernel's BTF has them. Only for atResult: the others' are fixed.
-	first, second string
+	// lsm is the security hook that the function runs and an LSM program can take
+	// part in: bpf_lsm_<lsm> in the kernel's BTF, with at least so many parameters.
+	lsm       string
+	lsmParams int
+	// params are the names of the parameters that the body reads, as the kernel's
+	// BTF has them. Only where the result is read: the others' are fixed.
+	params []string
+	// before says that the entry is looked at too, for what was before.
+	before bool
 	// needed are the operations that do not work without it; helps are those
 	// that lack a part (the view path, a road to the change).
 	needed, helps []event.Op
+	// only says where the row is for; nil is everywhere.
+	only func(t traits, failed bool) bool
+	// ending says that the row's function ends what a stash began, and would do no
+	// more but tell of refusals.
+	ending bool
+	// probe says that only a probe can read the parameters.
+	probe bool
 	// twin says that the row is for a second kind of program beside a probe,
 	// which the kernel skips for other reasons than that: what must not be missed.
 	twin bool
@@ -41,17 +51,46 @@ type hook struct {
 	counts trampolinesHook
 }
 
+// Where a row is for: failed says whether refused attempts are asked for.
+func refusals(_ traits, failed bool) bool { return failed }
+
+// endings are the returns of functions whose success is told by another hook:
+// they tell of refusals, and of success where that hook may be skipped.
+func endings(t traits, failed bool) bool { return failed || t.preemptible }
+
+// missesEnding says whether this kernel lacks an ending.
+func (p *planned) missesEnding() bool { return p.ending && p.Why != "" }
+
+// probed is where hooks that are no security hooks are probes.
+func probed(t traits, _ bool) bool { return t.choose(&hook{}, false) == kprobeFlavour }
+
+// security is a security hook that has the name of its function.
+func security(name string) hook { return hook{function: "security_" + name, lsm: name} }
+
+// stashing is a security hook that keeps the mount.
+func stashing(name string, helps []event.Op) hook {
+	h := security(name)
+	h.helps, h.counts = helps, trampolinesHookHOOK_STASH
+	return h
+}
+
 var (
 	opModify = []event.Op{event.OpModify, event.OpClose}
 	opClose  = []event.Op{event.OpClose}
+	opTrunc  = []event.Op{event.OpTruncate}
 	opRename = []event.Op{event.OpRename}
 	opRemove = []event.Op{event.OpUnlink, event.OpRmdir}
 	opMkdir  = []event.Op{event.OpMkdir}
 	opLink   = []event.Op{event.OpLink, event.OpCreate}
 	opSym    = []event.Op{event.OpSymlink}
 	opMknod  = []event.Op{event.OpMknod, event.OpCreate}
-	opAttrib = []event.Op{event.OpAttrib}
-	opChange = append(slices.Clone(opModify), event.OpAttrib)
+	opSet    = []event.Op{event.OpChmod, event.OpChown, event.OpUtimes, event.OpTruncate}
+	opXattr  = []event.Op{event.OpSetxattr, event.OpSetacl}
+	opUnset  = []event.Op{event.OpRemovexattr, event.OpSetacl}
+	opACL    = []event.Op{event.OpSetacl}
+	opChattr = []event.Op{event.OpChattr}
+	opExec   = []event.Op{event.OpExec}
+	opMmap   = []event.Op{event.OpMmap}
 )
 
 // everything marks hooks without which the automaton itself is wrong.
@@ -64,43 +103,58 @@ var hooks = []hook{
 	{function: "d_move", when: atReturn, needed: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "d_exchange", needed: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "d_exchange", when: atReturn, needed: everything, counts: trampolinesHookHOOK_RENAME},
-	{function: "d_move", when: around, twin: true, helps: everything, counts: trampolinesHookHOOK_RENAME},
-	{function: "d_exchange", when: around, twin: true, helps: everything, counts: trampolinesHookHOOK_RENAME},
-	{function: "security_file_open", when: atResult, lsm: true, first: "file", needed: everything, counts: trampolinesHookHOOK_OPEN},
+	{function: "d_move", when: around, twin: true, only: probed, helps: everything, counts: trampolinesHookHOOK_RENAME},
+	{function: "d_exchange", when: around, twin: true, only: probed, helps: everything, counts: trampolinesHookHOOK_RENAME},
+	{function: "security_file_open", when: atResult, lsm: "file_open", params: []string{"file"}, needed: everything, counts: trampolinesHookHOOK_OPEN},
+	{function: "may_open", when: atResult, params: []string{"path", "acc_mode", "flag"}, only: refusals, helps: everything, counts: trampolinesHookHOOK_OPEN},
 
-	{function: "security_path_unlink", lsm: true, helps: opRemove, counts: trampolinesHookHOOK_STASH},
-	{function: "security_path_rmdir", lsm: true, helps: opRemove, counts: trampolinesHookHOOK_STASH},
+	stashing("path_unlink", opRemove),
+	stashing("path_rmdir", opRemove),
 	{function: "d_delete", needed: opRemove, counts: trampolinesHookHOOK_UNLINK},
+	{function: "vfs_unlink", when: atResult, params: []string{"dentry"}, only: endings, ending: true, helps: opRemove, counts: trampolinesHookHOOK_UNLINK},
+	{function: "vfs_rmdir", when: atResult, params: []string{"dentry"}, only: endings, ending: true, helps: opRemove, counts: trampolinesHookHOOK_UNLINK},
 
-	{function: "security_path_rename", lsm: true, helps: opRename, counts: trampolinesHookHOOK_STASH},
+	{function: "security_path_rename", lsm: "path_rename", lsmParams: 5, helps: opRename, counts: trampolinesHookHOOK_STASH},
+	{function: "vfs_rename", when: atResult, params: []string{"rd"}, only: endings, ending: true, helps: opRename, counts: trampolinesHookHOOK_RENAME},
 
-	{function: "security_path_mkdir", lsm: true, helps: opMkdir, counts: trampolinesHookHOOK_STASH},
-	{function: "vfs_mkdir", when: atResult, first: "dentry", needed: opMkdir, counts: trampolinesHookHOOK_MKDIR},
-	{function: "security_path_mknod", lsm: true, helps: opMknod, counts: trampolinesHookHOOK_STASH},
-	{function: "vfs_mknod", when: atResult, first: "dentry", needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
-	{function: "vfs_create", when: atResult, first: "dentry", needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
-	{function: "security_path_link", lsm: true, helps: opLink, counts: trampolinesHookHOOK_STASH},
-	{function: "vfs_link", when: atResult, first: "new_dentry", needed: opLink, counts: trampolinesHookHOOK_LINK},
-	{function: "security_path_symlink", lsm: true, helps: opSym, counts: trampolinesHookHOOK_STASH},
-	{function: "vfs_symlink", when: atResult, first: "dentry", second: "oldname", needed: opSym, counts: trampolinesHookHOOK_SYMLINK},
+	stashing("path_mkdir", opMkdir),
+	{function: "vfs_mkdir", when: atResult, params: []string{"dentry"}, needed: opMkdir, counts: trampolinesHookHOOK_MKDIR},
+	stashing("path_mknod", opMknod),
+	{function: "vfs_mknod", when: atResult, params: []string{"dentry"}, needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
+	{function: "vfs_create", when: atResult, params: []string{"dentry"}, needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
+	stashing("path_link", opLink),
+	{function: "vfs_link", when: atResult, params: []string{"new_dentry", "old_dentry"}, needed: opLink, counts: trampolinesHookHOOK_LINK},
+	stashing("path_symlink", opSym),
+	{function: "vfs_symlink", when: atResult, params: []string{"dentry", "oldname"}, needed: opSym, counts: trampolinesHookHOOK_SYMLINK},
 
 	{function: "file_update_time", needed: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "file_modified", needed: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "kiocb_modified", helps: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "file_update_time_flags", helps: opModify, counts: trampolinesHookHOOK_MODIFY},
-	{function: "notify_change", when: atResult, first: "dentry", second: "attr", needed: opChange, counts: trampolinesHookHOOK_MODIFY},
-	{function: "__vfs_setxattr_noperm", when: atResult, first: "dentry", needed: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "vfs_removexattr", when: atResult, first: "dentry", needed: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "vfs_set_acl", when: atResult, first: "dentry", helps: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "vfs_remove_acl", when: atResult, first: "dentry", helps: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "vfs_fileattr_set", when: atResult, first: "dentry", helps: opAttrib, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "security_file_release", lsm: true, needed: opClose, counts: trampolinesHookHOOK_CLOSE},
+	{function: "vfs_fallocate", when: atResult, params: []string{"file"}, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
+	{function: "security_file_release", lsm: "file_release", needed: opClose, counts: trampolinesHookHOOK_CLOSE},
 	{function: "locks_remove_file", needed: opClose, unless: "security_file_release", counts: trampolinesHookHOOK_CLOSE},
+	{function: "vm_mmap_pgoff", when: atResult, params: []string{"file", "prot", "flag"}, needed: opMmap, counts: trampolinesHookHOOK_MMAP},
+
+	stashing("path_chmod", []event.Op{event.OpChmod}),
+	stashing("path_chown", []event.Op{event.OpChown}),
+	stashing("path_truncate", opTrunc),
+	{function: "vfs_utimes", helps: []event.Op{event.OpUtimes}, counts: trampolinesHookHOOK_STASH},
+	{function: "notify_change", when: atResult, params: []string{"dentry", "attr"}, before: true, needed: opSet, helps: opClose, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "__vfs_setxattr_noperm", when: atResult, params: []string{"dentry", "name", "value", "size", "flags"}, probe: true, before: true, needed: opXattr, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_setxattr", when: atResult, params: []string{"dentry", "name", "value", "size", "flags"}, probe: true, only: refusals, helps: opXattr, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_removexattr", when: atResult, params: []string{"dentry", "name"}, before: true, needed: opUnset, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_set_acl", when: atResult, params: []string{"dentry", "acl_name", "kacl"}, before: true, helps: opACL, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_remove_acl", when: atResult, params: []string{"dentry", "acl_name"}, before: true, helps: opACL, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_fileattr_set", when: atResult, params: []string{"dentry", "fa"}, before: true, helps: opChattr, counts: trampolinesHookHOOK_ATTRIB},
+
+	{function: "security_bprm_check", lsm: "bprm_check_security", needed: opExec, counts: trampolinesHookHOOK_EXEC},
+	{function: "security_bprm_committed_creds", lsm: "bprm_committed_creds", needed: opExec, counts: trampolinesHookHOOK_EXEC},
 }
 
 // permission is attached only where a filesystem needs it, because it makes
 // every read dearer.
-var permission = hook{function: "security_file_permission", lsm: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY}
+var permission = hook{function: "security_file_permission", lsm: "file_permission", helps: opModify, counts: trampolinesHookHOOK_MODIFY}
 
 // tellsOfWrites are the filesystems that call the file_modified family for
 // every change. btrfs does not; of others it is not known.

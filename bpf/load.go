@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 
-	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/watch"
 )
 
@@ -57,7 +57,7 @@ const maxJoins = 65536
 var always = []string{"arm", "process_exit"}
 
 // load loads the programs that were planned, and no other.
-func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, error) {
+func load(types *btf.Cache, all []*planned, s sizes, c constants) (*objects, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raise RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF maps to: %w; run as root or with CAP_SYS_RESOURCE", err)
 	}
@@ -77,7 +77,7 @@ func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, 
 		if err := spec.Variables["rename_lock"].Set(lock); err != nil {
 			return nil, fmt.Errorf("set the address of rename_lock: %w", err)
 		}
-		if err := prepare(spec, all, s, ops); err != nil {
+		if err := prepare(spec, all, s, c); err != nil {
 			return nil, err
 		}
 	}
@@ -99,7 +99,7 @@ func load(types *btf.Cache, all []*planned, s sizes, ops []event.Op) (*objects, 
 }
 
 // prepare drops what is not used and sets what is only known here.
-func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, ops []event.Op) error {
+func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, c constants) error {
 	keep := map[string]bool{}
 	for _, name := range always {
 		keep[name] = true
@@ -122,11 +122,32 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, ops []event.Op)
 	} {
 		spec.Maps[name].MaxEntries = n
 	}
-	var wanted uint32
-	for _, op := range ops {
-		wanted |= 1 << op
+	return c.set(spec)
+}
+
+// constants are what the programs know of the configuration before they are
+// loaded: branches for anything else cost nothing.
+type constants struct {
+	wanted   uint32 // operations, bit by number
+	failed   uint32 // 1: refused attempts are asked for
+	resolves uint32 // 1: the end of each operation is watched, so one unseen was missed
+}
+
+func constantsFor(o Options, t traits, all []*planned) (c constants) {
+	for _, op := range o.Ops {
+		c.wanted |= 1 << op
 	}
-	return spec.Variables["wanted"].Set(wanted)
+	if o.Failed {
+		c.failed = 1
+	}
+	if t.preemptible && !slices.ContainsFunc(all, (*planned).missesEnding) {
+		c.resolves = 1
+	}
+	return c
+}
+
+func (c constants) set(spec *ebpf.CollectionSpec) error {
+	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves))
 }
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {

@@ -39,12 +39,12 @@ type planned struct {
 
 // plan decides for each hook that the wanted operations use whether and how it
 // is attached.
-func plan(kernel *btf.Spec, t traits, ops []event.Op, rows []hook) ([]*planned, error) {
+func plan(kernel *btf.Spec, t traits, ops []event.Op, failed bool, rows []hook) ([]*planned, error) {
 	var all []*planned
 	var missing []error
 	for i := range rows {
 		h := &rows[i]
-		if !h.wanted(ops) || h.unless != "" && has(all, h.unless) || h.twin && t.choose(&hook{}, false) != kprobeFlavour {
+		if !h.wanted(ops) || h.unless != "" && has(all, h.unless) || h.only != nil && !h.only(t, failed) {
 			continue
 		}
 		p := &planned{hook: h, Hook: Hook{Function: h.function, Needed: h.needed}}
@@ -80,13 +80,29 @@ func (p *planned) resolve(kernel *btf.Spec, t traits) error {
 	if err != nil {
 		return err
 	}
-	_, err = function(kernel, "bpf_lsm_"+strings.TrimPrefix(p.function, "security_"))
-	p.flavour = t.choose(p.hook, err == nil)
+	p.flavour = t.choose(p.hook, p.hasLSM(kernel))
+	if p.flavour == fentryFlavour && !p.twin && takesStruct(proto) {
+		p.flavour = kprobeFlavour // what trampolines refused before 6.1
+	}
 	p.Program = strings.Join(p.programs(p.flavour), " + ")
 	if p.when != atResult || p.flavour == lsmFlavour {
 		return nil
 	}
 	return p.positions(proto)
+}
+
+// takesStruct says whether a parameter is a struct by value.
+func takesStruct(proto *btf.FuncProto) bool {
+	return slices.ContainsFunc(proto.Params, func(p btf.FuncParam) bool {
+		_, is := btf.UnderlyingType(p.Type).(*btf.Struct)
+		return is
+	})
+}
+
+// hasLSM says whether the kernel lets an LSM program take part in the hook.
+func (h *hook) hasLSM(kernel *btf.Spec) bool {
+	proto, err := function(kernel, "bpf_lsm_"+h.lsm)
+	return err == nil && len(proto.Params) >= h.lsmParams
 }
 
 // function returns the prototype of a kernel function.
@@ -112,18 +128,15 @@ func (p *planned) positions(proto *btf.FuncProto) error {
 		}
 		return uint32(i), nil
 	}
-	var err error
-	if p.position.First, err = at(p.first); err != nil {
-		return err
-	}
-	if p.second != "" {
-		if p.position.Second, err = at(p.second); err != nil {
+	for i, name := range p.params {
+		var err error
+		if p.position.Arg[i], err = at(name); err != nil {
 			return err
 		}
 	}
 	p.position.Result = uint32(len(proto.Params))
-	if _, ok := btf.UnderlyingType(proto.Return).(*btf.Pointer); ok {
-		p.position.Pointer = 1
+	if n, err := btf.Sizeof(proto.Return); err == nil && n == 8 { // int is an error number, long an address
+		p.position.Wide = 1
 	}
 	p.Variant = paramNames(proto)
 	return nil

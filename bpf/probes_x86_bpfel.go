@@ -16,88 +16,121 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	probesMapCounts                        = "counts"
-	probesMapDeads                         = "deads"
-	probesMapDirties                       = "dirties"
-	probesMapEdges                         = "edges"
-	probesMapFrames                        = "frames"
-	probesMapIdle                          = "idle"
-	probesMapJoins                         = "joins"
-	probesMapMoving                        = "moving"
-	probesMapRing                          = "ring"
-	probesMapScratches                     = "scratches"
-	probesMapSeeds                         = "seeds"
-	probesMapSoiled                        = "soiled"
-	probesMapStashes                       = "stashes"
-	probesMapStates                        = "states"
-	probesMapSupers                        = "supers"
-	probesMapTags                          = "tags"
-	probesMapWalked                        = "walked"
-	probesMapWriters                       = "writers"
-	probesProgKprobeVfsSetxattrNoperm      = "kprobe___vfs_setxattr_noperm"
-	probesProgKprobeD_delete               = "kprobe_d_delete"
-	probesProgKprobeD_exchange             = "kprobe_d_exchange"
-	probesProgKprobeD_move                 = "kprobe_d_move"
-	probesProgKprobeFileModified           = "kprobe_file_modified"
-	probesProgKprobeFileUpdateTime         = "kprobe_file_update_time"
-	probesProgKprobeFileUpdateTimeFlags    = "kprobe_file_update_time_flags"
-	probesProgKprobeKiocbModified          = "kprobe_kiocb_modified"
-	probesProgKprobeLocksRemoveFile        = "kprobe_locks_remove_file"
-	probesProgKprobeNotifyChange           = "kprobe_notify_change"
-	probesProgKprobeSecurityFileOpen       = "kprobe_security_file_open"
-	probesProgKprobeSecurityFilePermission = "kprobe_security_file_permission"
-	probesProgKprobeSecurityFileRelease    = "kprobe_security_file_release"
-	probesProgKprobeSecurityPathLink       = "kprobe_security_path_link"
-	probesProgKprobeSecurityPathMkdir      = "kprobe_security_path_mkdir"
-	probesProgKprobeSecurityPathMknod      = "kprobe_security_path_mknod"
-	probesProgKprobeSecurityPathRename     = "kprobe_security_path_rename"
-	probesProgKprobeSecurityPathRmdir      = "kprobe_security_path_rmdir"
-	probesProgKprobeSecurityPathSymlink    = "kprobe_security_path_symlink"
-	probesProgKprobeSecurityPathUnlink     = "kprobe_security_path_unlink"
-	probesProgKprobeVfsCreate              = "kprobe_vfs_create"
-	probesProgKprobeVfsFileattrSet         = "kprobe_vfs_fileattr_set"
-	probesProgKprobeVfsLink                = "kprobe_vfs_link"
-	probesProgKprobeVfsMkdir               = "kprobe_vfs_mkdir"
-	probesProgKprobeVfsMknod               = "kprobe_vfs_mknod"
-	probesProgKprobeVfsRemoveAcl           = "kprobe_vfs_remove_acl"
-	probesProgKprobeVfsRemovexattr         = "kprobe_vfs_removexattr"
-	probesProgKprobeVfsSetAcl              = "kprobe_vfs_set_acl"
-	probesProgKprobeVfsSymlink             = "kprobe_vfs_symlink"
-	probesProgKretprobeVfsSetxattrNoperm   = "kretprobe___vfs_setxattr_noperm"
-	probesProgKretprobeD_exchange          = "kretprobe_d_exchange"
-	probesProgKretprobeD_move              = "kretprobe_d_move"
-	probesProgKretprobeNotifyChange        = "kretprobe_notify_change"
-	probesProgKretprobeSecurityFileOpen    = "kretprobe_security_file_open"
-	probesProgKretprobeVfsCreate           = "kretprobe_vfs_create"
-	probesProgKretprobeVfsFileattrSet      = "kretprobe_vfs_fileattr_set"
-	probesProgKretprobeVfsLink             = "kretprobe_vfs_link"
-	probesProgKretprobeVfsMkdir            = "kretprobe_vfs_mkdir"
-	probesProgKretprobeVfsMknod            = "kretprobe_vfs_mknod"
-	probesProgKretprobeVfsRemoveAcl        = "kretprobe_vfs_remove_acl"
-	probesProgKretprobeVfsRemovexattr      = "kretprobe_vfs_removexattr"
-	probesProgKretprobeVfsSetAcl           = "kretprobe_vfs_set_acl"
-	probesProgKretprobeVfsSymlink          = "kretprobe_vfs_symlink"
-	probesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
-	probesVarAttentive                     = "attentive"
-	probesVarControl                       = "control"
-	probesVarNotifyChangeAt                = "notify_change_at"
-	probesVarRenameLock                    = "rename_lock"
-	probesVarSecurityFileOpenAt            = "security_file_open_at"
-	probesVarUnusedFlag                    = "unused_flag"
-	probesVarUnusedHook                    = "unused_hook"
-	probesVarUnusedOp                      = "unused_op"
-	probesVarUnusedRecord                  = "unused_record"
-	probesVarUnusedStateFlag               = "unused_state_flag"
-	probesVarVfsCreateAt                   = "vfs_create_at"
-	probesVarVfsFileattrSetAt              = "vfs_fileattr_set_at"
-	probesVarVfsLinkAt                     = "vfs_link_at"
-	probesVarVfsMkdirAt                    = "vfs_mkdir_at"
-	probesVarVfsMknodAt                    = "vfs_mknod_at"
-	probesVarVfsRemoveAclAt                = "vfs_remove_acl_at"
-	probesVarVfsRemovexattrAt              = "vfs_removexattr_at"
-	probesVarVfsSetAclAt                   = "vfs_set_acl_at"
-	probesVarVfsSymlinkAt                  = "vfs_symlink_at"
-	probesVarWanted                        = "wanted"
+	probesMapAttempts                          = "attempts"
+	probesMapBefores                           = "befores"
+	probesMapCounts                            = "counts"
+	probesMapDeads                             = "deads"
+	probesMapDirties                           = "dirties"
+	probesMapEdges                             = "edges"
+	probesMapExecs                             = "execs"
+	probesMapFrames                            = "frames"
+	probesMapIdle                              = "idle"
+	probesMapJoins                             = "joins"
+	probesMapMoving                            = "moving"
+	probesMapOldAcls                           = "old_acls"
+	probesMapRing                              = "ring"
+	probesMapScratches                         = "scratches"
+	probesMapSeeds                             = "seeds"
+	probesMapSoiled                            = "soiled"
+	probesMapStashes                           = "stashes"
+	probesMapStates                            = "states"
+	probesMapSupers                            = "supers"
+	probesMapTags                              = "tags"
+	probesMapWalked                            = "walked"
+	probesMapWriters                           = "writers"
+	probesProgKprobeVfsSetxattrNoperm          = "kprobe___vfs_setxattr_noperm"
+	probesProgKprobeD_delete                   = "kprobe_d_delete"
+	probesProgKprobeD_exchange                 = "kprobe_d_exchange"
+	probesProgKprobeD_move                     = "kprobe_d_move"
+	probesProgKprobeFileModified               = "kprobe_file_modified"
+	probesProgKprobeFileUpdateTime             = "kprobe_file_update_time"
+	probesProgKprobeFileUpdateTimeFlags        = "kprobe_file_update_time_flags"
+	probesProgKprobeKiocbModified              = "kprobe_kiocb_modified"
+	probesProgKprobeLocksRemoveFile            = "kprobe_locks_remove_file"
+	probesProgKprobeMayOpen                    = "kprobe_may_open"
+	probesProgKprobeNotifyChange               = "kprobe_notify_change"
+	probesProgKprobeSecurityBprmCheck          = "kprobe_security_bprm_check"
+	probesProgKprobeSecurityBprmCommittedCreds = "kprobe_security_bprm_committed_creds"
+	probesProgKprobeSecurityFileOpen           = "kprobe_security_file_open"
+	probesProgKprobeSecurityFilePermission     = "kprobe_security_file_permission"
+	probesProgKprobeSecurityFileRelease        = "kprobe_security_file_release"
+	probesProgKprobeSecurityPathChmod          = "kprobe_security_path_chmod"
+	probesProgKprobeSecurityPathChown          = "kprobe_security_path_chown"
+	probesProgKprobeSecurityPathLink           = "kprobe_security_path_link"
+	probesProgKprobeSecurityPathMkdir          = "kprobe_security_path_mkdir"
+	probesProgKprobeSecurityPathMknod          = "kprobe_security_path_mknod"
+	probesProgKprobeSecurityPathRename         = "kprobe_security_path_rename"
+	probesProgKprobeSecurityPathRmdir          = "kprobe_security_path_rmdir"
+	probesProgKprobeSecurityPathSymlink        = "kprobe_security_path_symlink"
+	probesProgKprobeSecurityPathTruncate       = "kprobe_security_path_truncate"
+	probesProgKprobeSecurityPathUnlink         = "kprobe_security_path_unlink"
+	probesProgKprobeVfsCreate                  = "kprobe_vfs_create"
+	probesProgKprobeVfsFallocate               = "kprobe_vfs_fallocate"
+	probesProgKprobeVfsFileattrSet             = "kprobe_vfs_fileattr_set"
+	probesProgKprobeVfsLink                    = "kprobe_vfs_link"
+	probesProgKprobeVfsMkdir                   = "kprobe_vfs_mkdir"
+	probesProgKprobeVfsMknod                   = "kprobe_vfs_mknod"
+	probesProgKprobeVfsRemoveAcl               = "kprobe_vfs_remove_acl"
+	probesProgKprobeVfsRemovexattr             = "kprobe_vfs_removexattr"
+	probesProgKprobeVfsRename                  = "kprobe_vfs_rename"
+	probesProgKprobeVfsRmdir                   = "kprobe_vfs_rmdir"
+	probesProgKprobeVfsSetAcl                  = "kprobe_vfs_set_acl"
+	probesProgKprobeVfsSetxattr                = "kprobe_vfs_setxattr"
+	probesProgKprobeVfsSymlink                 = "kprobe_vfs_symlink"
+	probesProgKprobeVfsUnlink                  = "kprobe_vfs_unlink"
+	probesProgKprobeVfsUtimes                  = "kprobe_vfs_utimes"
+	probesProgKprobeVmMmapPgoff                = "kprobe_vm_mmap_pgoff"
+	probesProgKretprobeVfsSetxattrNoperm       = "kretprobe___vfs_setxattr_noperm"
+	probesProgKretprobeD_exchange              = "kretprobe_d_exchange"
+	probesProgKretprobeD_move                  = "kretprobe_d_move"
+	probesProgKretprobeMayOpen                 = "kretprobe_may_open"
+	probesProgKretprobeNotifyChange            = "kretprobe_notify_change"
+	probesProgKretprobeSecurityFileOpen        = "kretprobe_security_file_open"
+	probesProgKretprobeVfsCreate               = "kretprobe_vfs_create"
+	probesProgKretprobeVfsFallocate            = "kretprobe_vfs_fallocate"
+	probesProgKretprobeVfsFileattrSet          = "kretprobe_vfs_fileattr_set"
+	probesProgKretprobeVfsLink                 = "kretprobe_vfs_link"
+	probesProgKretprobeVfsMkdir                = "kretprobe_vfs_mkdir"
+	probesProgKretprobeVfsMknod                = "kretprobe_vfs_mknod"
+	probesProgKretprobeVfsRemoveAcl            = "kretprobe_vfs_remove_acl"
+	probesProgKretprobeVfsRemovexattr          = "kretprobe_vfs_removexattr"
+	probesProgKretprobeVfsRename               = "kretprobe_vfs_rename"
+	probesProgKretprobeVfsRmdir                = "kretprobe_vfs_rmdir"
+	probesProgKretprobeVfsSetAcl               = "kretprobe_vfs_set_acl"
+	probesProgKretprobeVfsSetxattr             = "kretprobe_vfs_setxattr"
+	probesProgKretprobeVfsSymlink              = "kretprobe_vfs_symlink"
+	probesProgKretprobeVfsUnlink               = "kretprobe_vfs_unlink"
+	probesProgKretprobeVmMmapPgoff             = "kretprobe_vm_mmap_pgoff"
+	probesVarVfsSetxattrNopermAt               = "__vfs_setxattr_noperm_at"
+	probesVarAttentive                         = "attentive"
+	probesVarControl                           = "control"
+	probesVarMayOpenAt                         = "may_open_at"
+	probesVarNotifyChangeAt                    = "notify_change_at"
+	probesVarRenameLock                        = "rename_lock"
+	probesVarReportFailed                      = "report_failed"
+	probesVarResolves                          = "resolves"
+	probesVarSecurityFileOpenAt                = "security_file_open_at"
+	probesVarUnusedFlag                        = "unused_flag"
+	probesVarUnusedHook                        = "unused_hook"
+	probesVarUnusedOp                          = "unused_op"
+	probesVarUnusedRecord                      = "unused_record"
+	probesVarUnusedStateFlag                   = "unused_state_flag"
+	probesVarVfsCreateAt                       = "vfs_create_at"
+	probesVarVfsFallocateAt                    = "vfs_fallocate_at"
+	probesVarVfsFileattrSetAt                  = "vfs_fileattr_set_at"
+	probesVarVfsLinkAt                         = "vfs_link_at"
+	probesVarVfsMkdirAt                        = "vfs_mkdir_at"
+	probesVarVfsMknodAt                        = "vfs_mknod_at"
+	probesVarVfsRemoveAclAt                    = "vfs_remove_acl_at"
+	probesVarVfsRemovexattrAt                  = "vfs_removexattr_at"
+	probesVarVfsRenameAt                       = "vfs_rename_at"
+	probesVarVfsRmdirAt                        = "vfs_rmdir_at"
+	probesVarVfsSetAclAt                       = "vfs_set_acl_at"
+	probesVarVfsSetxattrAt                     = "vfs_setxattr_at"
+	probesVarVfsSymlinkAt                      = "vfs_symlink_at"
+	probesVarVfsUnlinkAt                       = "vfs_unlink_at"
+	probesVarVmMmapPgoffAt                     = "vm_mmap_pgoff_at"
+	probesVarWanted                            = "wanted"
 )
 
 // loadProbes returns the embedded CollectionSpec for probes.
@@ -142,63 +175,87 @@ type probesSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesProgramSpecs struct {
-	KprobeVfsSetxattrNoperm      *ebpf.ProgramSpec `ebpf:"kprobe___vfs_setxattr_noperm"`
-	KprobeD_delete               *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
-	KprobeD_exchange             *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
-	KprobeD_move                 *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
-	KprobeFileModified           *ebpf.ProgramSpec `ebpf:"kprobe_file_modified"`
-	KprobeFileUpdateTime         *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time"`
-	KprobeFileUpdateTimeFlags    *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time_flags"`
-	KprobeKiocbModified          *ebpf.ProgramSpec `ebpf:"kprobe_kiocb_modified"`
-	KprobeLocksRemoveFile        *ebpf.ProgramSpec `ebpf:"kprobe_locks_remove_file"`
-	KprobeNotifyChange           *ebpf.ProgramSpec `ebpf:"kprobe_notify_change"`
-	KprobeSecurityFileOpen       *ebpf.ProgramSpec `ebpf:"kprobe_security_file_open"`
-	KprobeSecurityFilePermission *ebpf.ProgramSpec `ebpf:"kprobe_security_file_permission"`
-	KprobeSecurityFileRelease    *ebpf.ProgramSpec `ebpf:"kprobe_security_file_release"`
-	KprobeSecurityPathLink       *ebpf.ProgramSpec `ebpf:"kprobe_security_path_link"`
-	KprobeSecurityPathMkdir      *ebpf.ProgramSpec `ebpf:"kprobe_security_path_mkdir"`
-	KprobeSecurityPathMknod      *ebpf.ProgramSpec `ebpf:"kprobe_security_path_mknod"`
-	KprobeSecurityPathRename     *ebpf.ProgramSpec `ebpf:"kprobe_security_path_rename"`
-	KprobeSecurityPathRmdir      *ebpf.ProgramSpec `ebpf:"kprobe_security_path_rmdir"`
-	KprobeSecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"kprobe_security_path_symlink"`
-	KprobeSecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"kprobe_security_path_unlink"`
-	KprobeVfsCreate              *ebpf.ProgramSpec `ebpf:"kprobe_vfs_create"`
-	KprobeVfsFileattrSet         *ebpf.ProgramSpec `ebpf:"kprobe_vfs_fileattr_set"`
-	KprobeVfsLink                *ebpf.ProgramSpec `ebpf:"kprobe_vfs_link"`
-	KprobeVfsMkdir               *ebpf.ProgramSpec `ebpf:"kprobe_vfs_mkdir"`
-	KprobeVfsMknod               *ebpf.ProgramSpec `ebpf:"kprobe_vfs_mknod"`
-	KprobeVfsRemoveAcl           *ebpf.ProgramSpec `ebpf:"kprobe_vfs_remove_acl"`
-	KprobeVfsRemovexattr         *ebpf.ProgramSpec `ebpf:"kprobe_vfs_removexattr"`
-	KprobeVfsSetAcl              *ebpf.ProgramSpec `ebpf:"kprobe_vfs_set_acl"`
-	KprobeVfsSymlink             *ebpf.ProgramSpec `ebpf:"kprobe_vfs_symlink"`
-	KretprobeVfsSetxattrNoperm   *ebpf.ProgramSpec `ebpf:"kretprobe___vfs_setxattr_noperm"`
-	KretprobeD_exchange          *ebpf.ProgramSpec `ebpf:"kretprobe_d_exchange"`
-	KretprobeD_move              *ebpf.ProgramSpec `ebpf:"kretprobe_d_move"`
-	KretprobeNotifyChange        *ebpf.ProgramSpec `ebpf:"kretprobe_notify_change"`
-	KretprobeSecurityFileOpen    *ebpf.ProgramSpec `ebpf:"kretprobe_security_file_open"`
-	KretprobeVfsCreate           *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_create"`
-	KretprobeVfsFileattrSet      *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fileattr_set"`
-	KretprobeVfsLink             *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_link"`
-	KretprobeVfsMkdir            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_mkdir"`
-	KretprobeVfsMknod            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_mknod"`
-	KretprobeVfsRemoveAcl        *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_remove_acl"`
-	KretprobeVfsRemovexattr      *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_removexattr"`
-	KretprobeVfsSetAcl           *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_set_acl"`
-	KretprobeVfsSymlink          *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_symlink"`
+	KprobeVfsSetxattrNoperm          *ebpf.ProgramSpec `ebpf:"kprobe___vfs_setxattr_noperm"`
+	KprobeD_delete                   *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
+	KprobeD_exchange                 *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
+	KprobeD_move                     *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
+	KprobeFileModified               *ebpf.ProgramSpec `ebpf:"kprobe_file_modified"`
+	KprobeFileUpdateTime             *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time"`
+	KprobeFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time_flags"`
+	KprobeKiocbModified              *ebpf.ProgramSpec `ebpf:"kprobe_kiocb_modified"`
+	KprobeLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"kprobe_locks_remove_file"`
+	KprobeMayOpen                    *ebpf.ProgramSpec `ebpf:"kprobe_may_open"`
+	KprobeNotifyChange               *ebpf.ProgramSpec `ebpf:"kprobe_notify_change"`
+	KprobeSecurityBprmCheck          *ebpf.ProgramSpec `ebpf:"kprobe_security_bprm_check"`
+	KprobeSecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"kprobe_security_bprm_committed_creds"`
+	KprobeSecurityFileOpen           *ebpf.ProgramSpec `ebpf:"kprobe_security_file_open"`
+	KprobeSecurityFilePermission     *ebpf.ProgramSpec `ebpf:"kprobe_security_file_permission"`
+	KprobeSecurityFileRelease        *ebpf.ProgramSpec `ebpf:"kprobe_security_file_release"`
+	KprobeSecurityPathChmod          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_chmod"`
+	KprobeSecurityPathChown          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_chown"`
+	KprobeSecurityPathLink           *ebpf.ProgramSpec `ebpf:"kprobe_security_path_link"`
+	KprobeSecurityPathMkdir          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_mkdir"`
+	KprobeSecurityPathMknod          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_mknod"`
+	KprobeSecurityPathRename         *ebpf.ProgramSpec `ebpf:"kprobe_security_path_rename"`
+	KprobeSecurityPathRmdir          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_rmdir"`
+	KprobeSecurityPathSymlink        *ebpf.ProgramSpec `ebpf:"kprobe_security_path_symlink"`
+	KprobeSecurityPathTruncate       *ebpf.ProgramSpec `ebpf:"kprobe_security_path_truncate"`
+	KprobeSecurityPathUnlink         *ebpf.ProgramSpec `ebpf:"kprobe_security_path_unlink"`
+	KprobeVfsCreate                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_create"`
+	KprobeVfsFallocate               *ebpf.ProgramSpec `ebpf:"kprobe_vfs_fallocate"`
+	KprobeVfsFileattrSet             *ebpf.ProgramSpec `ebpf:"kprobe_vfs_fileattr_set"`
+	KprobeVfsLink                    *ebpf.ProgramSpec `ebpf:"kprobe_vfs_link"`
+	KprobeVfsMkdir                   *ebpf.ProgramSpec `ebpf:"kprobe_vfs_mkdir"`
+	KprobeVfsMknod                   *ebpf.ProgramSpec `ebpf:"kprobe_vfs_mknod"`
+	KprobeVfsRemoveAcl               *ebpf.ProgramSpec `ebpf:"kprobe_vfs_remove_acl"`
+	KprobeVfsRemovexattr             *ebpf.ProgramSpec `ebpf:"kprobe_vfs_removexattr"`
+	KprobeVfsRename                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_rename"`
+	KprobeVfsRmdir                   *ebpf.ProgramSpec `ebpf:"kprobe_vfs_rmdir"`
+	KprobeVfsSetAcl                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_set_acl"`
+	KprobeVfsSetxattr                *ebpf.ProgramSpec `ebpf:"kprobe_vfs_setxattr"`
+	KprobeVfsSymlink                 *ebpf.ProgramSpec `ebpf:"kprobe_vfs_symlink"`
+	KprobeVfsUnlink                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_unlink"`
+	KprobeVfsUtimes                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_utimes"`
+	KprobeVmMmapPgoff                *ebpf.ProgramSpec `ebpf:"kprobe_vm_mmap_pgoff"`
+	KretprobeVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"kretprobe___vfs_setxattr_noperm"`
+	KretprobeD_exchange              *ebpf.ProgramSpec `ebpf:"kretprobe_d_exchange"`
+	KretprobeD_move                  *ebpf.ProgramSpec `ebpf:"kretprobe_d_move"`
+	KretprobeMayOpen                 *ebpf.ProgramSpec `ebpf:"kretprobe_may_open"`
+	KretprobeNotifyChange            *ebpf.ProgramSpec `ebpf:"kretprobe_notify_change"`
+	KretprobeSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"kretprobe_security_file_open"`
+	KretprobeVfsCreate               *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_create"`
+	KretprobeVfsFallocate            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fallocate"`
+	KretprobeVfsFileattrSet          *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fileattr_set"`
+	KretprobeVfsLink                 *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_link"`
+	KretprobeVfsMkdir                *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_mkdir"`
+	KretprobeVfsMknod                *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_mknod"`
+	KretprobeVfsRemoveAcl            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_remove_acl"`
+	KretprobeVfsRemovexattr          *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_removexattr"`
+	KretprobeVfsRename               *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_rename"`
+	KretprobeVfsRmdir                *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_rmdir"`
+	KretprobeVfsSetAcl               *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_set_acl"`
+	KretprobeVfsSetxattr             *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_setxattr"`
+	KretprobeVfsSymlink              *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_symlink"`
+	KretprobeVfsUnlink               *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_unlink"`
+	KretprobeVmMmapPgoff             *ebpf.ProgramSpec `ebpf:"kretprobe_vm_mmap_pgoff"`
 }
 
 // probesMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesMapSpecs struct {
+	Attempts  *ebpf.MapSpec `ebpf:"attempts"`
+	Befores   *ebpf.MapSpec `ebpf:"befores"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
 	Edges     *ebpf.MapSpec `ebpf:"edges"`
+	Execs     *ebpf.MapSpec `ebpf:"execs"`
 	Frames    *ebpf.MapSpec `ebpf:"frames"`
 	Idle      *ebpf.MapSpec `ebpf:"idle"`
 	Joins     *ebpf.MapSpec `ebpf:"joins"`
 	Moving    *ebpf.MapSpec `ebpf:"moving"`
+	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
 	Ring      *ebpf.MapSpec `ebpf:"ring"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
@@ -218,8 +275,11 @@ type probesVariableSpecs struct {
 	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
 	Control             *ebpf.VariableSpec `ebpf:"control"`
+	MayOpenAt           *ebpf.VariableSpec `ebpf:"may_open_at"`
 	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
+	ReportFailed        *ebpf.VariableSpec `ebpf:"report_failed"`
+	Resolves            *ebpf.VariableSpec `ebpf:"resolves"`
 	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
 	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
@@ -227,14 +287,20 @@ type probesVariableSpecs struct {
 	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
 	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFallocateAt      *ebpf.VariableSpec `ebpf:"vfs_fallocate_at"`
 	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
 	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
 	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
 	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
 	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
 	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt         *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
+	VfsRmdirAt          *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
 	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSetxattrAt       *ebpf.VariableSpec `ebpf:"vfs_setxattr_at"`
 	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt         *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt       *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
 	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
@@ -258,14 +324,18 @@ func (o *probesObjects) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesMaps struct {
+	Attempts  *ebpf.Map `ebpf:"attempts"`
+	Befores   *ebpf.Map `ebpf:"befores"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
 	Edges     *ebpf.Map `ebpf:"edges"`
+	Execs     *ebpf.Map `ebpf:"execs"`
 	Frames    *ebpf.Map `ebpf:"frames"`
 	Idle      *ebpf.Map `ebpf:"idle"`
 	Joins     *ebpf.Map `ebpf:"joins"`
 	Moving    *ebpf.Map `ebpf:"moving"`
+	OldAcls   *ebpf.Map `ebpf:"old_acls"`
 	Ring      *ebpf.Map `ebpf:"ring"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Seeds     *ebpf.Map `ebpf:"seeds"`
@@ -280,14 +350,18 @@ type probesMaps struct {
 
 func (m *probesMaps) Close() error {
 	return _ProbesClose(
+		m.Attempts,
+		m.Befores,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
 		m.Edges,
+		m.Execs,
 		m.Frames,
 		m.Idle,
 		m.Joins,
 		m.Moving,
+		m.OldAcls,
 		m.Ring,
 		m.Scratches,
 		m.Seeds,
@@ -308,8 +382,11 @@ type probesVariables struct {
 	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	Attentive           *ebpf.Variable `ebpf:"attentive"`
 	Control             *ebpf.Variable `ebpf:"control"`
+	MayOpenAt           *ebpf.Variable `ebpf:"may_open_at"`
 	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
+	ReportFailed        *ebpf.Variable `ebpf:"report_failed"`
+	Resolves            *ebpf.Variable `ebpf:"resolves"`
 	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
 	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
@@ -317,14 +394,20 @@ type probesVariables struct {
 	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
 	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
 	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFallocateAt      *ebpf.Variable `ebpf:"vfs_fallocate_at"`
 	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
 	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
 	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
 	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
 	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
 	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt         *ebpf.Variable `ebpf:"vfs_rename_at"`
+	VfsRmdirAt          *ebpf.Variable `ebpf:"vfs_rmdir_at"`
 	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSetxattrAt       *ebpf.Variable `ebpf:"vfs_setxattr_at"`
 	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt         *ebpf.Variable `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt       *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
 	Wanted              *ebpf.Variable `ebpf:"wanted"`
 }
 
@@ -332,49 +415,69 @@ type probesVariables struct {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesPrograms struct {
-	KprobeVfsSetxattrNoperm      *ebpf.Program `ebpf:"kprobe___vfs_setxattr_noperm"`
-	KprobeD_delete               *ebpf.Program `ebpf:"kprobe_d_delete"`
-	KprobeD_exchange             *ebpf.Program `ebpf:"kprobe_d_exchange"`
-	KprobeD_move                 *ebpf.Program `ebpf:"kprobe_d_move"`
-	KprobeFileModified           *ebpf.Program `ebpf:"kprobe_file_modified"`
-	KprobeFileUpdateTime         *ebpf.Program `ebpf:"kprobe_file_update_time"`
-	KprobeFileUpdateTimeFlags    *ebpf.Program `ebpf:"kprobe_file_update_time_flags"`
-	KprobeKiocbModified          *ebpf.Program `ebpf:"kprobe_kiocb_modified"`
-	KprobeLocksRemoveFile        *ebpf.Program `ebpf:"kprobe_locks_remove_file"`
-	KprobeNotifyChange           *ebpf.Program `ebpf:"kprobe_notify_change"`
-	KprobeSecurityFileOpen       *ebpf.Program `ebpf:"kprobe_security_file_open"`
-	KprobeSecurityFilePermission *ebpf.Program `ebpf:"kprobe_security_file_permission"`
-	KprobeSecurityFileRelease    *ebpf.Program `ebpf:"kprobe_security_file_release"`
-	KprobeSecurityPathLink       *ebpf.Program `ebpf:"kprobe_security_path_link"`
-	KprobeSecurityPathMkdir      *ebpf.Program `ebpf:"kprobe_security_path_mkdir"`
-	KprobeSecurityPathMknod      *ebpf.Program `ebpf:"kprobe_security_path_mknod"`
-	KprobeSecurityPathRename     *ebpf.Program `ebpf:"kprobe_security_path_rename"`
-	KprobeSecurityPathRmdir      *ebpf.Program `ebpf:"kprobe_security_path_rmdir"`
-	KprobeSecurityPathSymlink    *ebpf.Program `ebpf:"kprobe_security_path_symlink"`
-	KprobeSecurityPathUnlink     *ebpf.Program `ebpf:"kprobe_security_path_unlink"`
-	KprobeVfsCreate              *ebpf.Program `ebpf:"kprobe_vfs_create"`
-	KprobeVfsFileattrSet         *ebpf.Program `ebpf:"kprobe_vfs_fileattr_set"`
-	KprobeVfsLink                *ebpf.Program `ebpf:"kprobe_vfs_link"`
-	KprobeVfsMkdir               *ebpf.Program `ebpf:"kprobe_vfs_mkdir"`
-	KprobeVfsMknod               *ebpf.Program `ebpf:"kprobe_vfs_mknod"`
-	KprobeVfsRemoveAcl           *ebpf.Program `ebpf:"kprobe_vfs_remove_acl"`
-	KprobeVfsRemovexattr         *ebpf.Program `ebpf:"kprobe_vfs_removexattr"`
-	KprobeVfsSetAcl              *ebpf.Program `ebpf:"kprobe_vfs_set_acl"`
-	KprobeVfsSymlink             *ebpf.Program `ebpf:"kprobe_vfs_symlink"`
-	KretprobeVfsSetxattrNoperm   *ebpf.Program `ebpf:"kretprobe___vfs_setxattr_noperm"`
-	KretprobeD_exchange          *ebpf.Program `ebpf:"kretprobe_d_exchange"`
-	KretprobeD_move              *ebpf.Program `ebpf:"kretprobe_d_move"`
-	KretprobeNotifyChange        *ebpf.Program `ebpf:"kretprobe_notify_change"`
-	KretprobeSecurityFileOpen    *ebpf.Program `ebpf:"kretprobe_security_file_open"`
-	KretprobeVfsCreate           *ebpf.Program `ebpf:"kretprobe_vfs_create"`
-	KretprobeVfsFileattrSet      *ebpf.Program `ebpf:"kretprobe_vfs_fileattr_set"`
-	KretprobeVfsLink             *ebpf.Program `ebpf:"kretprobe_vfs_link"`
-	KretprobeVfsMkdir            *ebpf.Program `ebpf:"kretprobe_vfs_mkdir"`
-	KretprobeVfsMknod            *ebpf.Program `ebpf:"kretprobe_vfs_mknod"`
-	KretprobeVfsRemoveAcl        *ebpf.Program `ebpf:"kretprobe_vfs_remove_acl"`
-	KretprobeVfsRemovexattr      *ebpf.Program `ebpf:"kretprobe_vfs_removexattr"`
-	KretprobeVfsSetAcl           *ebpf.Program `ebpf:"kretprobe_vfs_set_acl"`
-	KretprobeVfsSymlink          *ebpf.Program `ebpf:"kretprobe_vfs_symlink"`
+	KprobeVfsSetxattrNoperm          *ebpf.Program `ebpf:"kprobe___vfs_setxattr_noperm"`
+	KprobeD_delete                   *ebpf.Program `ebpf:"kprobe_d_delete"`
+	KprobeD_exchange                 *ebpf.Program `ebpf:"kprobe_d_exchange"`
+	KprobeD_move                     *ebpf.Program `ebpf:"kprobe_d_move"`
+	KprobeFileModified               *ebpf.Program `ebpf:"kprobe_file_modified"`
+	KprobeFileUpdateTime             *ebpf.Program `ebpf:"kprobe_file_update_time"`
+	KprobeFileUpdateTimeFlags        *ebpf.Program `ebpf:"kprobe_file_update_time_flags"`
+	KprobeKiocbModified              *ebpf.Program `ebpf:"kprobe_kiocb_modified"`
+	KprobeLocksRemoveFile            *ebpf.Program `ebpf:"kprobe_locks_remove_file"`
+	KprobeMayOpen                    *ebpf.Program `ebpf:"kprobe_may_open"`
+	KprobeNotifyChange               *ebpf.Program `ebpf:"kprobe_notify_change"`
+	KprobeSecurityBprmCheck          *ebpf.Program `ebpf:"kprobe_security_bprm_check"`
+	KprobeSecurityBprmCommittedCreds *ebpf.Program `ebpf:"kprobe_security_bprm_committed_creds"`
+	KprobeSecurityFileOpen           *ebpf.Program `ebpf:"kprobe_security_file_open"`
+	KprobeSecurityFilePermission     *ebpf.Program `ebpf:"kprobe_security_file_permission"`
+	KprobeSecurityFileRelease        *ebpf.Program `ebpf:"kprobe_security_file_release"`
+	KprobeSecurityPathChmod          *ebpf.Program `ebpf:"kprobe_security_path_chmod"`
+	KprobeSecurityPathChown          *ebpf.Program `ebpf:"kprobe_security_path_chown"`
+	KprobeSecurityPathLink           *ebpf.Program `ebpf:"kprobe_security_path_link"`
+	KprobeSecurityPathMkdir          *ebpf.Program `ebpf:"kprobe_security_path_mkdir"`
+	KprobeSecurityPathMknod          *ebpf.Program `ebpf:"kprobe_security_path_mknod"`
+	KprobeSecurityPathRename         *ebpf.Program `ebpf:"kprobe_security_path_rename"`
+	KprobeSecurityPathRmdir          *ebpf.Program `ebpf:"kprobe_security_path_rmdir"`
+	KprobeSecurityPathSymlink        *ebpf.Program `ebpf:"kprobe_security_path_symlink"`
+	KprobeSecurityPathTruncate       *ebpf.Program `ebpf:"kprobe_security_path_truncate"`
+	KprobeSecurityPathUnlink         *ebpf.Program `ebpf:"kprobe_security_path_unlink"`
+	KprobeVfsCreate                  *ebpf.Program `ebpf:"kprobe_vfs_create"`
+	KprobeVfsFallocate               *ebpf.Program `ebpf:"kprobe_vfs_fallocate"`
+	KprobeVfsFileattrSet             *ebpf.Program `ebpf:"kprobe_vfs_fileattr_set"`
+	KprobeVfsLink                    *ebpf.Program `ebpf:"kprobe_vfs_link"`
+	KprobeVfsMkdir                   *ebpf.Program `ebpf:"kprobe_vfs_mkdir"`
+	KprobeVfsMknod                   *ebpf.Program `ebpf:"kprobe_vfs_mknod"`
+	KprobeVfsRemoveAcl               *ebpf.Program `ebpf:"kprobe_vfs_remove_acl"`
+	KprobeVfsRemovexattr             *ebpf.Program `ebpf:"kprobe_vfs_removexattr"`
+	KprobeVfsRename                  *ebpf.Program `ebpf:"kprobe_vfs_rename"`
+	KprobeVfsRmdir                   *ebpf.Program `ebpf:"kprobe_vfs_rmdir"`
+	KprobeVfsSetAcl                  *ebpf.Program `ebpf:"kprobe_vfs_set_acl"`
+	KprobeVfsSetxattr                *ebpf.Program `ebpf:"kprobe_vfs_setxattr"`
+	KprobeVfsSymlink                 *ebpf.Program `ebpf:"kprobe_vfs_symlink"`
+	KprobeVfsUnlink                  *ebpf.Program `ebpf:"kprobe_vfs_unlink"`
+	KprobeVfsUtimes                  *ebpf.Program `ebpf:"kprobe_vfs_utimes"`
+	KprobeVmMmapPgoff                *ebpf.Program `ebpf:"kprobe_vm_mmap_pgoff"`
+	KretprobeVfsSetxattrNoperm       *ebpf.Program `ebpf:"kretprobe___vfs_setxattr_noperm"`
+	KretprobeD_exchange              *ebpf.Program `ebpf:"kretprobe_d_exchange"`
+	KretprobeD_move                  *ebpf.Program `ebpf:"kretprobe_d_move"`
+	KretprobeMayOpen                 *ebpf.Program `ebpf:"kretprobe_may_open"`
+	KretprobeNotifyChange            *ebpf.Program `ebpf:"kretprobe_notify_change"`
+	KretprobeSecurityFileOpen        *ebpf.Program `ebpf:"kretprobe_security_file_open"`
+	KretprobeVfsCreate               *ebpf.Program `ebpf:"kretprobe_vfs_create"`
+	KretprobeVfsFallocate            *ebpf.Program `ebpf:"kretprobe_vfs_fallocate"`
+	KretprobeVfsFileattrSet          *ebpf.Program `ebpf:"kretprobe_vfs_fileattr_set"`
+	KretprobeVfsLink                 *ebpf.Program `ebpf:"kretprobe_vfs_link"`
+	KretprobeVfsMkdir                *ebpf.Program `ebpf:"kretprobe_vfs_mkdir"`
+	KretprobeVfsMknod                *ebpf.Program `ebpf:"kretprobe_vfs_mknod"`
+	KretprobeVfsRemoveAcl            *ebpf.Program `ebpf:"kretprobe_vfs_remove_acl"`
+	KretprobeVfsRemovexattr          *ebpf.Program `ebpf:"kretprobe_vfs_removexattr"`
+	KretprobeVfsRename               *ebpf.Program `ebpf:"kretprobe_vfs_rename"`
+	KretprobeVfsRmdir                *ebpf.Program `ebpf:"kretprobe_vfs_rmdir"`
+	KretprobeVfsSetAcl               *ebpf.Program `ebpf:"kretprobe_vfs_set_acl"`
+	KretprobeVfsSetxattr             *ebpf.Program `ebpf:"kretprobe_vfs_setxattr"`
+	KretprobeVfsSymlink              *ebpf.Program `ebpf:"kretprobe_vfs_symlink"`
+	KretprobeVfsUnlink               *ebpf.Program `ebpf:"kretprobe_vfs_unlink"`
+	KretprobeVmMmapPgoff             *ebpf.Program `ebpf:"kretprobe_vm_mmap_pgoff"`
 }
 
 func (p *probesPrograms) Close() error {
@@ -388,40 +491,60 @@ func (p *probesPrograms) Close() error {
 		p.KprobeFileUpdateTimeFlags,
 		p.KprobeKiocbModified,
 		p.KprobeLocksRemoveFile,
+		p.KprobeMayOpen,
 		p.KprobeNotifyChange,
+		p.KprobeSecurityBprmCheck,
+		p.KprobeSecurityBprmCommittedCreds,
 		p.KprobeSecurityFileOpen,
 		p.KprobeSecurityFilePermission,
 		p.KprobeSecurityFileRelease,
+		p.KprobeSecurityPathChmod,
+		p.KprobeSecurityPathChown,
 		p.KprobeSecurityPathLink,
 		p.KprobeSecurityPathMkdir,
 		p.KprobeSecurityPathMknod,
 		p.KprobeSecurityPathRename,
 		p.KprobeSecurityPathRmdir,
 		p.KprobeSecurityPathSymlink,
+		p.KprobeSecurityPathTruncate,
 		p.KprobeSecurityPathUnlink,
 		p.KprobeVfsCreate,
+		p.KprobeVfsFallocate,
 		p.KprobeVfsFileattrSet,
 		p.KprobeVfsLink,
 		p.KprobeVfsMkdir,
 		p.KprobeVfsMknod,
 		p.KprobeVfsRemoveAcl,
 		p.KprobeVfsRemovexattr,
+		p.KprobeVfsRename,
+		p.KprobeVfsRmdir,
 		p.KprobeVfsSetAcl,
+		p.KprobeVfsSetxattr,
 		p.KprobeVfsSymlink,
+		p.KprobeVfsUnlink,
+		p.KprobeVfsUtimes,
+		p.KprobeVmMmapPgoff,
 		p.KretprobeVfsSetxattrNoperm,
 		p.KretprobeD_exchange,
 		p.KretprobeD_move,
+		p.KretprobeMayOpen,
 		p.KretprobeNotifyChange,
 		p.KretprobeSecurityFileOpen,
 		p.KretprobeVfsCreate,
+		p.KretprobeVfsFallocate,
 		p.KretprobeVfsFileattrSet,
 		p.KretprobeVfsLink,
 		p.KretprobeVfsMkdir,
 		p.KretprobeVfsMknod,
 		p.KretprobeVfsRemoveAcl,
 		p.KretprobeVfsRemovexattr,
+		p.KretprobeVfsRename,
+		p.KretprobeVfsRmdir,
 		p.KretprobeVfsSetAcl,
+		p.KretprobeVfsSetxattr,
 		p.KretprobeVfsSymlink,
+		p.KretprobeVfsUnlink,
+		p.KretprobeVmMmapPgoff,
 	)
 }
 

@@ -18,7 +18,7 @@ type Counter struct {
 
 // hookNames are the names of the rows of counters, in the order of enum hook.
 var hookNames = [trampolinesHookHOOKS]string{
-	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib",
+	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib", "mmap", "exec",
 }
 
 // hookColumns are what each row counts.
@@ -34,6 +34,7 @@ var hookColumns = []struct {
 	{"lost_ring", "records lost because the ring buffer was full", func(c *trampolinesCounters) uint64 { return c.LostRing }},
 	{"lost_map", "entries lost because a map was full", func(c *trampolinesCounters) uint64 { return c.LostMap }},
 	{"lost_scratch", "records lost for want of scratch memory", func(c *trampolinesCounters) uint64 { return c.LostScratch }},
+	{"lost_outcome", "operations whose end was not seen", func(c *trampolinesCounters) uint64 { return c.LostOutcome }},
 }
 
 // rows copies what a table holds that Go maps. It makes no call of bpf(2), in
@@ -72,6 +73,7 @@ func sumOf(all []trampolinesCounters, hook int) (sum trampolinesCounters) {
 		sum.LostRing += c.LostRing
 		sum.LostMap += c.LostMap
 		sum.LostScratch += c.LostScratch
+		sum.LostOutcome += c.LostOutcome
 	}
 	return sum
 }
@@ -154,7 +156,7 @@ func (b *Backend) skipped() (sum uint64) {
 }
 
 // lossReasons are the words of [event.Lost], in the order of losses.
-var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full"), []byte("path_unstable"), []byte("program_skipped")}
+var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full"), []byte("path_unstable"), []byte("program_skipped"), []byte("outcome_unseen")}
 
 // losses turns growing counters of loss into events.
 type losses struct {
@@ -196,5 +198,6 @@ func (l *losses) look(b *Backend) {
 		l.now[0] += c.LostRing
 		l.now[1] += c.LostMap
 		l.now[2] += c.LostScratch
+		l.now[5] += c.LostOutcome
 	}
 }

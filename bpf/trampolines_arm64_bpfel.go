@@ -13,6 +13,18 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type trampolinesAcl struct {
+	_       structs.HostLayout
+	Bytes   uint32
+	Cut     uint32
+	Entries [64]struct {
+		_           structs.HostLayout
+		Tag         uint16
+		Permissions uint16
+		Id          uint32
+	}
+}
+
 type trampolinesActor struct {
 	_        structs.HostLayout
 	Start    uint64
@@ -25,6 +37,39 @@ type trampolinesActor struct {
 	Comm     [16]int8
 }
 
+type trampolinesAttempt struct {
+	_    structs.HostLayout
+	Name [256]int8
+}
+
+type trampolinesAttributes struct {
+	_         structs.HostLayout
+	Size      uint64
+	Mtime     int64
+	Atime     int64
+	MtimeNsec uint32
+	AtimeNsec uint32
+	Uid       uint32
+	Gid       uint32
+	Nlink     uint32
+	Mode      uint16
+	Unused    uint16
+}
+
+type trampolinesBefore struct {
+	_          structs.HostLayout
+	Attributes trampolinesAttributes
+	Flags      uint32
+	Unused     uint32
+}
+
+type trampolinesCall struct {
+	_      structs.HostLayout
+	Arg    [5]uint64
+	Result uint64
+	Wide   uint64
+}
+
 type trampolinesCounters struct {
 	_           structs.HostLayout
 	Seen        uint64
@@ -35,6 +80,7 @@ type trampolinesCounters struct {
 	LostRing    uint64
 	LostMap     uint64
 	LostScratch uint64
+	LostOutcome uint64
 }
 
 type trampolinesDead struct {
@@ -60,6 +106,19 @@ type trampolinesEdge struct {
 	Name [64]int8
 }
 
+type trampolinesExec struct {
+	_     structs.HostLayout
+	Image [2]struct {
+		_          structs.HostLayout
+		Dentry     uint64
+		Inode      uint64
+		Mnt        uint64
+		Ino        uint64
+		Generation uint32
+		State      uint32
+	}
+}
+
 type trampolinesFlag uint32
 
 const (
@@ -71,12 +130,14 @@ const (
 	trampolinesFlagFLAG_OLD_SIZE   trampolinesFlag = 32
 	trampolinesFlagFLAG_SIZE       trampolinesFlag = 64
 	trampolinesFlagFLAG_ATTEMPT    trampolinesFlag = 128
+	trampolinesFlagFLAG_NOW        trampolinesFlag = 256
+	trampolinesFlagFLAG_BEFORE     trampolinesFlag = 512
+	trampolinesFlagFLAG_GIVEN      trampolinesFlag = 1024
+	trampolinesFlagFLAG_OLD_GIVEN  trampolinesFlag = 2048
+	trampolinesFlagFLAG_ACL        trampolinesFlag = 4096
+	trampolinesFlagFLAG_OLD_ACL    trampolinesFlag = 8192
+	trampolinesFlagFLAG_TEXT_CUT   trampolinesFlag = 16384
 )
-
-type trampolinesFrame struct {
-	_    structs.HostLayout
-	Args [2]uint64
-}
 
 type trampolinesFrameKey struct {
 	_   structs.HostLayout
@@ -98,7 +159,9 @@ const (
 	trampolinesHookHOOK_MKNOD   trampolinesHook = 8
 	trampolinesHookHOOK_STASH   trampolinesHook = 9
 	trampolinesHookHOOK_ATTRIB  trampolinesHook = 10
-	trampolinesHookHOOKS        trampolinesHook = 11
+	trampolinesHookHOOK_MMAP    trampolinesHook = 11
+	trampolinesHookHOOK_EXEC    trampolinesHook = 12
+	trampolinesHookHOOKS        trampolinesHook = 13
 )
 
 type trampolinesNames struct {
@@ -143,11 +206,10 @@ type trampolinesPair struct {
 }
 
 type trampolinesPosition struct {
-	_       structs.HostLayout
-	First   uint32
-	Second  uint32
-	Result  uint32
-	Pointer uint32
+	_      structs.HostLayout
+	Arg    [5]uint32
+	Result uint32
+	Wide   uint32
 }
 
 type trampolinesRecord struct {
@@ -155,20 +217,26 @@ type trampolinesRecord struct {
 	Time        uint64
 	Ino         uint64
 	OldIno      uint64
-	Size        uint64
-	OldSize     uint64
 	Magic       uint64
+	Now         trampolinesAttributes
+	Before      trampolinesAttributes
 	Dev         uint32
-	Nlink       uint32
-	Mode        uint16
-	Op          uint16
 	Flags       uint32
+	Given       uint32
+	OldGiven    uint32
+	MountId     uint32
+	Op          uint16
+	Error       uint16
 	Actor       trampolinesActor
 	Path        trampolinesNames
 	Old         trampolinesNames
 	View        trampolinesNames
-	TargetBytes uint32
+	TextBytes   uint16
+	AclBytes    uint16
+	OldAclBytes uint16
+	Unused      uint16
 	DataBytes   uint32
+	Unused2     uint32
 }
 
 type trampolinesScratch struct {
@@ -220,6 +288,7 @@ type trampolinesScratch struct {
 		End     uint32
 		Flags   uint32
 	}
+	Acl    trampolinesAcl
 	Record trampolinesRecord
 	Data   [16640]int8
 }
@@ -250,6 +319,11 @@ type trampolinesStash struct {
 	Dentry uint64
 	Parent uint64
 	Mnt    uint64
+	Ino    uint64
+	Op     uint32
+	Given  uint32
+	Mode   uint32
+	Unused uint32
 }
 
 type trampolinesState struct {
@@ -264,6 +338,12 @@ const (
 	trampolinesStateFlagSTATE_NAMED   trampolinesStateFlag = 1
 	trampolinesStateFlagSTATE_ACCEPTS trampolinesStateFlag = 2
 )
+
+type trampolinesSubject struct {
+	_      structs.HostLayout
+	Dentry uint64
+	Tid    uint64
+}
 
 type trampolinesTag struct {
 	_          structs.HostLayout
@@ -301,92 +381,124 @@ type trampolinesWritten struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	trampolinesMapCounts                        = "counts"
-	trampolinesMapDeads                         = "deads"
-	trampolinesMapDirties                       = "dirties"
-	trampolinesMapEdges                         = "edges"
-	trampolinesMapFrames                        = "frames"
-	trampolinesMapIdle                          = "idle"
-	trampolinesMapJoins                         = "joins"
-	trampolinesMapMoving                        = "moving"
-	trampolinesMapRing                          = "ring"
-	trampolinesMapScratches                     = "scratches"
-	trampolinesMapSeeds                         = "seeds"
-	trampolinesMapSoiled                        = "soiled"
-	trampolinesMapStashes                       = "stashes"
-	trampolinesMapStates                        = "states"
-	trampolinesMapSupers                        = "supers"
-	trampolinesMapTags                          = "tags"
-	trampolinesMapWalked                        = "walked"
-	trampolinesMapWriters                       = "writers"
-	trampolinesProgArm                          = "arm"
-	trampolinesProgFentryD_delete               = "fentry_d_delete"
-	trampolinesProgFentryD_exchange             = "fentry_d_exchange"
-	trampolinesProgFentryD_move                 = "fentry_d_move"
-	trampolinesProgFentryFileModified           = "fentry_file_modified"
-	trampolinesProgFentryFileUpdateTime         = "fentry_file_update_time"
-	trampolinesProgFentryFileUpdateTimeFlags    = "fentry_file_update_time_flags"
-	trampolinesProgFentryKiocbModified          = "fentry_kiocb_modified"
-	trampolinesProgFentryLocksRemoveFile        = "fentry_locks_remove_file"
-	trampolinesProgFentrySecurityFilePermission = "fentry_security_file_permission"
-	trampolinesProgFentrySecurityFileRelease    = "fentry_security_file_release"
-	trampolinesProgFentrySecurityPathLink       = "fentry_security_path_link"
-	trampolinesProgFentrySecurityPathMkdir      = "fentry_security_path_mkdir"
-	trampolinesProgFentrySecurityPathMknod      = "fentry_security_path_mknod"
-	trampolinesProgFentrySecurityPathRename     = "fentry_security_path_rename"
-	trampolinesProgFentrySecurityPathRmdir      = "fentry_security_path_rmdir"
-	trampolinesProgFentrySecurityPathSymlink    = "fentry_security_path_symlink"
-	trampolinesProgFentrySecurityPathUnlink     = "fentry_security_path_unlink"
-	trampolinesProgFentryTwinD_exchange         = "fentry_twin_d_exchange"
-	trampolinesProgFentryTwinD_move             = "fentry_twin_d_move"
-	trampolinesProgFexitVfsSetxattrNoperm       = "fexit___vfs_setxattr_noperm"
-	trampolinesProgFexitD_exchange              = "fexit_d_exchange"
-	trampolinesProgFexitD_move                  = "fexit_d_move"
-	trampolinesProgFexitNotifyChange            = "fexit_notify_change"
-	trampolinesProgFexitSecurityFileOpen        = "fexit_security_file_open"
-	trampolinesProgFexitTwinD_exchange          = "fexit_twin_d_exchange"
-	trampolinesProgFexitTwinD_move              = "fexit_twin_d_move"
-	trampolinesProgFexitVfsCreate               = "fexit_vfs_create"
-	trampolinesProgFexitVfsFileattrSet          = "fexit_vfs_fileattr_set"
-	trampolinesProgFexitVfsLink                 = "fexit_vfs_link"
-	trampolinesProgFexitVfsMkdir                = "fexit_vfs_mkdir"
-	trampolinesProgFexitVfsMknod                = "fexit_vfs_mknod"
-	trampolinesProgFexitVfsRemoveAcl            = "fexit_vfs_remove_acl"
-	trampolinesProgFexitVfsRemovexattr          = "fexit_vfs_removexattr"
-	trampolinesProgFexitVfsSetAcl               = "fexit_vfs_set_acl"
-	trampolinesProgFexitVfsSymlink              = "fexit_vfs_symlink"
-	trampolinesProgLsmSecurityFileOpen          = "lsm_security_file_open"
-	trampolinesProgLsmSecurityFilePermission    = "lsm_security_file_permission"
-	trampolinesProgLsmSecurityFileRelease       = "lsm_security_file_release"
-	trampolinesProgLsmSecurityPathLink          = "lsm_security_path_link"
-	trampolinesProgLsmSecurityPathMkdir         = "lsm_security_path_mkdir"
-	trampolinesProgLsmSecurityPathMknod         = "lsm_security_path_mknod"
-	trampolinesProgLsmSecurityPathRename        = "lsm_security_path_rename"
-	trampolinesProgLsmSecurityPathRmdir         = "lsm_security_path_rmdir"
-	trampolinesProgLsmSecurityPathSymlink       = "lsm_security_path_symlink"
-	trampolinesProgLsmSecurityPathUnlink        = "lsm_security_path_unlink"
-	trampolinesProgProcessExit                  = "process_exit"
-	trampolinesVarVfsSetxattrNopermAt           = "__vfs_setxattr_noperm_at"
-	trampolinesVarAttentive                     = "attentive"
-	trampolinesVarControl                       = "control"
-	trampolinesVarNotifyChangeAt                = "notify_change_at"
-	trampolinesVarRenameLock                    = "rename_lock"
-	trampolinesVarSecurityFileOpenAt            = "security_file_open_at"
-	trampolinesVarUnusedFlag                    = "unused_flag"
-	trampolinesVarUnusedHook                    = "unused_hook"
-	trampolinesVarUnusedOp                      = "unused_op"
-	trampolinesVarUnusedRecord                  = "unused_record"
-	trampolinesVarUnusedStateFlag               = "unused_state_flag"
-	trampolinesVarVfsCreateAt                   = "vfs_create_at"
-	trampolinesVarVfsFileattrSetAt              = "vfs_fileattr_set_at"
-	trampolinesVarVfsLinkAt                     = "vfs_link_at"
-	trampolinesVarVfsMkdirAt                    = "vfs_mkdir_at"
-	trampolinesVarVfsMknodAt                    = "vfs_mknod_at"
-	trampolinesVarVfsRemoveAclAt                = "vfs_remove_acl_at"
-	trampolinesVarVfsRemovexattrAt              = "vfs_removexattr_at"
-	trampolinesVarVfsSetAclAt                   = "vfs_set_acl_at"
-	trampolinesVarVfsSymlinkAt                  = "vfs_symlink_at"
-	trampolinesVarWanted                        = "wanted"
+	trampolinesMapAttempts                          = "attempts"
+	trampolinesMapBefores                           = "befores"
+	trampolinesMapCounts                            = "counts"
+	trampolinesMapDeads                             = "deads"
+	trampolinesMapDirties                           = "dirties"
+	trampolinesMapEdges                             = "edges"
+	trampolinesMapExecs                             = "execs"
+	trampolinesMapFrames                            = "frames"
+	trampolinesMapIdle                              = "idle"
+	trampolinesMapJoins                             = "joins"
+	trampolinesMapMoving                            = "moving"
+	trampolinesMapOldAcls                           = "old_acls"
+	trampolinesMapRing                              = "ring"
+	trampolinesMapScratches                         = "scratches"
+	trampolinesMapSeeds                             = "seeds"
+	trampolinesMapSoiled                            = "soiled"
+	trampolinesMapStashes                           = "stashes"
+	trampolinesMapStates                            = "states"
+	trampolinesMapSupers                            = "supers"
+	trampolinesMapTags                              = "tags"
+	trampolinesMapWalked                            = "walked"
+	trampolinesMapWriters                           = "writers"
+	trampolinesProgArm                              = "arm"
+	trampolinesProgFentryD_delete                   = "fentry_d_delete"
+	trampolinesProgFentryD_exchange                 = "fentry_d_exchange"
+	trampolinesProgFentryD_move                     = "fentry_d_move"
+	trampolinesProgFentryFileModified               = "fentry_file_modified"
+	trampolinesProgFentryFileUpdateTime             = "fentry_file_update_time"
+	trampolinesProgFentryFileUpdateTimeFlags        = "fentry_file_update_time_flags"
+	trampolinesProgFentryKiocbModified              = "fentry_kiocb_modified"
+	trampolinesProgFentryLocksRemoveFile            = "fentry_locks_remove_file"
+	trampolinesProgFentryNotifyChange               = "fentry_notify_change"
+	trampolinesProgFentrySecurityBprmCheck          = "fentry_security_bprm_check"
+	trampolinesProgFentrySecurityBprmCommittedCreds = "fentry_security_bprm_committed_creds"
+	trampolinesProgFentrySecurityFilePermission     = "fentry_security_file_permission"
+	trampolinesProgFentrySecurityFileRelease        = "fentry_security_file_release"
+	trampolinesProgFentrySecurityPathChmod          = "fentry_security_path_chmod"
+	trampolinesProgFentrySecurityPathChown          = "fentry_security_path_chown"
+	trampolinesProgFentrySecurityPathLink           = "fentry_security_path_link"
+	trampolinesProgFentrySecurityPathMkdir          = "fentry_security_path_mkdir"
+	trampolinesProgFentrySecurityPathMknod          = "fentry_security_path_mknod"
+	trampolinesProgFentrySecurityPathRename         = "fentry_security_path_rename"
+	trampolinesProgFentrySecurityPathRmdir          = "fentry_security_path_rmdir"
+	trampolinesProgFentrySecurityPathSymlink        = "fentry_security_path_symlink"
+	trampolinesProgFentrySecurityPathTruncate       = "fentry_security_path_truncate"
+	trampolinesProgFentrySecurityPathUnlink         = "fentry_security_path_unlink"
+	trampolinesProgFentryTwinD_exchange             = "fentry_twin_d_exchange"
+	trampolinesProgFentryTwinD_move                 = "fentry_twin_d_move"
+	trampolinesProgFentryVfsFileattrSet             = "fentry_vfs_fileattr_set"
+	trampolinesProgFentryVfsRemoveAcl               = "fentry_vfs_remove_acl"
+	trampolinesProgFentryVfsRemovexattr             = "fentry_vfs_removexattr"
+	trampolinesProgFentryVfsSetAcl                  = "fentry_vfs_set_acl"
+	trampolinesProgFentryVfsUtimes                  = "fentry_vfs_utimes"
+	trampolinesProgFexitD_exchange                  = "fexit_d_exchange"
+	trampolinesProgFexitD_move                      = "fexit_d_move"
+	trampolinesProgFexitMayOpen                     = "fexit_may_open"
+	trampolinesProgFexitNotifyChange                = "fexit_notify_change"
+	trampolinesProgFexitSecurityFileOpen            = "fexit_security_file_open"
+	trampolinesProgFexitTwinD_exchange              = "fexit_twin_d_exchange"
+	trampolinesProgFexitTwinD_move                  = "fexit_twin_d_move"
+	trampolinesProgFexitVfsCreate                   = "fexit_vfs_create"
+	trampolinesProgFexitVfsFallocate                = "fexit_vfs_fallocate"
+	trampolinesProgFexitVfsFileattrSet              = "fexit_vfs_fileattr_set"
+	trampolinesProgFexitVfsLink                     = "fexit_vfs_link"
+	trampolinesProgFexitVfsMkdir                    = "fexit_vfs_mkdir"
+	trampolinesProgFexitVfsMknod                    = "fexit_vfs_mknod"
+	trampolinesProgFexitVfsRemoveAcl                = "fexit_vfs_remove_acl"
+	trampolinesProgFexitVfsRemovexattr              = "fexit_vfs_removexattr"
+	trampolinesProgFexitVfsRename                   = "fexit_vfs_rename"
+	trampolinesProgFexitVfsRmdir                    = "fexit_vfs_rmdir"
+	trampolinesProgFexitVfsSetAcl                   = "fexit_vfs_set_acl"
+	trampolinesProgFexitVfsSymlink                  = "fexit_vfs_symlink"
+	trampolinesProgFexitVfsUnlink                   = "fexit_vfs_unlink"
+	trampolinesProgFexitVmMmapPgoff                 = "fexit_vm_mmap_pgoff"
+	trampolinesProgLsmSecurityBprmCheck             = "lsm_security_bprm_check"
+	trampolinesProgLsmSecurityBprmCommittedCreds    = "lsm_security_bprm_committed_creds"
+	trampolinesProgLsmSecurityFileOpen              = "lsm_security_file_open"
+	trampolinesProgLsmSecurityFilePermission        = "lsm_security_file_permission"
+	trampolinesProgLsmSecurityFileRelease           = "lsm_security_file_release"
+	trampolinesProgLsmSecurityPathChmod             = "lsm_security_path_chmod"
+	trampolinesProgLsmSecurityPathChown             = "lsm_security_path_chown"
+	trampolinesProgLsmSecurityPathLink              = "lsm_security_path_link"
+	trampolinesProgLsmSecurityPathMkdir             = "lsm_security_path_mkdir"
+	trampolinesProgLsmSecurityPathMknod             = "lsm_security_path_mknod"
+	trampolinesProgLsmSecurityPathRename            = "lsm_security_path_rename"
+	trampolinesProgLsmSecurityPathRmdir             = "lsm_security_path_rmdir"
+	trampolinesProgLsmSecurityPathSymlink           = "lsm_security_path_symlink"
+	trampolinesProgLsmSecurityPathTruncate          = "lsm_security_path_truncate"
+	trampolinesProgLsmSecurityPathUnlink            = "lsm_security_path_unlink"
+	trampolinesProgProcessExit                      = "process_exit"
+	trampolinesVarAttentive                         = "attentive"
+	trampolinesVarControl                           = "control"
+	trampolinesVarMayOpenAt                         = "may_open_at"
+	trampolinesVarNotifyChangeAt                    = "notify_change_at"
+	trampolinesVarRenameLock                        = "rename_lock"
+	trampolinesVarReportFailed                      = "report_failed"
+	trampolinesVarResolves                          = "resolves"
+	trampolinesVarSecurityFileOpenAt                = "security_file_open_at"
+	trampolinesVarUnusedFlag                        = "unused_flag"
+	trampolinesVarUnusedHook                        = "unused_hook"
+	trampolinesVarUnusedOp                          = "unused_op"
+	trampolinesVarUnusedRecord                      = "unused_record"
+	trampolinesVarUnusedStateFlag                   = "unused_state_flag"
+	trampolinesVarVfsCreateAt                       = "vfs_create_at"
+	trampolinesVarVfsFallocateAt                    = "vfs_fallocate_at"
+	trampolinesVarVfsFileattrSetAt                  = "vfs_fileattr_set_at"
+	trampolinesVarVfsLinkAt                         = "vfs_link_at"
+	trampolinesVarVfsMkdirAt                        = "vfs_mkdir_at"
+	trampolinesVarVfsMknodAt                        = "vfs_mknod_at"
+	trampolinesVarVfsRemoveAclAt                    = "vfs_remove_acl_at"
+	trampolinesVarVfsRemovexattrAt                  = "vfs_removexattr_at"
+	trampolinesVarVfsRenameAt                       = "vfs_rename_at"
+	trampolinesVarVfsRmdirAt                        = "vfs_rmdir_at"
+	trampolinesVarVfsSetAclAt                       = "vfs_set_acl_at"
+	trampolinesVarVfsSymlinkAt                      = "vfs_symlink_at"
+	trampolinesVarVfsUnlinkAt                       = "vfs_unlink_at"
+	trampolinesVarVmMmapPgoffAt                     = "vm_mmap_pgoff_at"
+	trampolinesVarWanted                            = "wanted"
 )
 
 // loadTrampolines returns the embedded CollectionSpec for trampolines.
@@ -431,67 +543,92 @@ type trampolinesSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesProgramSpecs struct {
-	Arm                          *ebpf.ProgramSpec `ebpf:"arm"`
-	FentryD_delete               *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
-	FentryD_exchange             *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
-	FentryD_move                 *ebpf.ProgramSpec `ebpf:"fentry_d_move"`
-	FentryFileModified           *ebpf.ProgramSpec `ebpf:"fentry_file_modified"`
-	FentryFileUpdateTime         *ebpf.ProgramSpec `ebpf:"fentry_file_update_time"`
-	FentryFileUpdateTimeFlags    *ebpf.ProgramSpec `ebpf:"fentry_file_update_time_flags"`
-	FentryKiocbModified          *ebpf.ProgramSpec `ebpf:"fentry_kiocb_modified"`
-	FentryLocksRemoveFile        *ebpf.ProgramSpec `ebpf:"fentry_locks_remove_file"`
-	FentrySecurityFilePermission *ebpf.ProgramSpec `ebpf:"fentry_security_file_permission"`
-	FentrySecurityFileRelease    *ebpf.ProgramSpec `ebpf:"fentry_security_file_release"`
-	FentrySecurityPathLink       *ebpf.ProgramSpec `ebpf:"fentry_security_path_link"`
-	FentrySecurityPathMkdir      *ebpf.ProgramSpec `ebpf:"fentry_security_path_mkdir"`
-	FentrySecurityPathMknod      *ebpf.ProgramSpec `ebpf:"fentry_security_path_mknod"`
-	FentrySecurityPathRename     *ebpf.ProgramSpec `ebpf:"fentry_security_path_rename"`
-	FentrySecurityPathRmdir      *ebpf.ProgramSpec `ebpf:"fentry_security_path_rmdir"`
-	FentrySecurityPathSymlink    *ebpf.ProgramSpec `ebpf:"fentry_security_path_symlink"`
-	FentrySecurityPathUnlink     *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
-	FentryTwinD_exchange         *ebpf.ProgramSpec `ebpf:"fentry_twin_d_exchange"`
-	FentryTwinD_move             *ebpf.ProgramSpec `ebpf:"fentry_twin_d_move"`
-	FexitVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"fexit___vfs_setxattr_noperm"`
-	FexitD_exchange              *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
-	FexitD_move                  *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
-	FexitNotifyChange            *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
-	FexitSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
-	FexitTwinD_exchange          *ebpf.ProgramSpec `ebpf:"fexit_twin_d_exchange"`
-	FexitTwinD_move              *ebpf.ProgramSpec `ebpf:"fexit_twin_d_move"`
-	FexitVfsCreate               *ebpf.ProgramSpec `ebpf:"fexit_vfs_create"`
-	FexitVfsFileattrSet          *ebpf.ProgramSpec `ebpf:"fexit_vfs_fileattr_set"`
-	FexitVfsLink                 *ebpf.ProgramSpec `ebpf:"fexit_vfs_link"`
-	FexitVfsMkdir                *ebpf.ProgramSpec `ebpf:"fexit_vfs_mkdir"`
-	FexitVfsMknod                *ebpf.ProgramSpec `ebpf:"fexit_vfs_mknod"`
-	FexitVfsRemoveAcl            *ebpf.ProgramSpec `ebpf:"fexit_vfs_remove_acl"`
-	FexitVfsRemovexattr          *ebpf.ProgramSpec `ebpf:"fexit_vfs_removexattr"`
-	FexitVfsSetAcl               *ebpf.ProgramSpec `ebpf:"fexit_vfs_set_acl"`
-	FexitVfsSymlink              *ebpf.ProgramSpec `ebpf:"fexit_vfs_symlink"`
-	LsmSecurityFileOpen          *ebpf.ProgramSpec `ebpf:"lsm_security_file_open"`
-	LsmSecurityFilePermission    *ebpf.ProgramSpec `ebpf:"lsm_security_file_permission"`
-	LsmSecurityFileRelease       *ebpf.ProgramSpec `ebpf:"lsm_security_file_release"`
-	LsmSecurityPathLink          *ebpf.ProgramSpec `ebpf:"lsm_security_path_link"`
-	LsmSecurityPathMkdir         *ebpf.ProgramSpec `ebpf:"lsm_security_path_mkdir"`
-	LsmSecurityPathMknod         *ebpf.ProgramSpec `ebpf:"lsm_security_path_mknod"`
-	LsmSecurityPathRename        *ebpf.ProgramSpec `ebpf:"lsm_security_path_rename"`
-	LsmSecurityPathRmdir         *ebpf.ProgramSpec `ebpf:"lsm_security_path_rmdir"`
-	LsmSecurityPathSymlink       *ebpf.ProgramSpec `ebpf:"lsm_security_path_symlink"`
-	LsmSecurityPathUnlink        *ebpf.ProgramSpec `ebpf:"lsm_security_path_unlink"`
-	ProcessExit                  *ebpf.ProgramSpec `ebpf:"process_exit"`
+	Arm                              *ebpf.ProgramSpec `ebpf:"arm"`
+	FentryD_delete                   *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
+	FentryD_exchange                 *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
+	FentryD_move                     *ebpf.ProgramSpec `ebpf:"fentry_d_move"`
+	FentryFileModified               *ebpf.ProgramSpec `ebpf:"fentry_file_modified"`
+	FentryFileUpdateTime             *ebpf.ProgramSpec `ebpf:"fentry_file_update_time"`
+	FentryFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"fentry_file_update_time_flags"`
+	FentryKiocbModified              *ebpf.ProgramSpec `ebpf:"fentry_kiocb_modified"`
+	FentryLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"fentry_locks_remove_file"`
+	FentryNotifyChange               *ebpf.ProgramSpec `ebpf:"fentry_notify_change"`
+	FentrySecurityBprmCheck          *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_check"`
+	FentrySecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_committed_creds"`
+	FentrySecurityFilePermission     *ebpf.ProgramSpec `ebpf:"fentry_security_file_permission"`
+	FentrySecurityFileRelease        *ebpf.ProgramSpec `ebpf:"fentry_security_file_release"`
+	FentrySecurityPathChmod          *ebpf.ProgramSpec `ebpf:"fentry_security_path_chmod"`
+	FentrySecurityPathChown          *ebpf.ProgramSpec `ebpf:"fentry_security_path_chown"`
+	FentrySecurityPathLink           *ebpf.ProgramSpec `ebpf:"fentry_security_path_link"`
+	FentrySecurityPathMkdir          *ebpf.ProgramSpec `ebpf:"fentry_security_path_mkdir"`
+	FentrySecurityPathMknod          *ebpf.ProgramSpec `ebpf:"fentry_security_path_mknod"`
+	FentrySecurityPathRename         *ebpf.ProgramSpec `ebpf:"fentry_security_path_rename"`
+	FentrySecurityPathRmdir          *ebpf.ProgramSpec `ebpf:"fentry_security_path_rmdir"`
+	FentrySecurityPathSymlink        *ebpf.ProgramSpec `ebpf:"fentry_security_path_symlink"`
+	FentrySecurityPathTruncate       *ebpf.ProgramSpec `ebpf:"fentry_security_path_truncate"`
+	FentrySecurityPathUnlink         *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
+	FentryTwinD_exchange             *ebpf.ProgramSpec `ebpf:"fentry_twin_d_exchange"`
+	FentryTwinD_move                 *ebpf.ProgramSpec `ebpf:"fentry_twin_d_move"`
+	FentryVfsFileattrSet             *ebpf.ProgramSpec `ebpf:"fentry_vfs_fileattr_set"`
+	FentryVfsRemoveAcl               *ebpf.ProgramSpec `ebpf:"fentry_vfs_remove_acl"`
+	FentryVfsRemovexattr             *ebpf.ProgramSpec `ebpf:"fentry_vfs_removexattr"`
+	FentryVfsSetAcl                  *ebpf.ProgramSpec `ebpf:"fentry_vfs_set_acl"`
+	FentryVfsUtimes                  *ebpf.ProgramSpec `ebpf:"fentry_vfs_utimes"`
+	FexitD_exchange                  *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
+	FexitD_move                      *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
+	FexitMayOpen                     *ebpf.ProgramSpec `ebpf:"fexit_may_open"`
+	FexitNotifyChange                *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
+	FexitSecurityFileOpen            *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
+	FexitTwinD_exchange              *ebpf.ProgramSpec `ebpf:"fexit_twin_d_exchange"`
+	FexitTwinD_move                  *ebpf.ProgramSpec `ebpf:"fexit_twin_d_move"`
+	FexitVfsCreate                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_create"`
+	FexitVfsFallocate                *ebpf.ProgramSpec `ebpf:"fexit_vfs_fallocate"`
+	FexitVfsFileattrSet              *ebpf.ProgramSpec `ebpf:"fexit_vfs_fileattr_set"`
+	FexitVfsLink                     *ebpf.ProgramSpec `ebpf:"fexit_vfs_link"`
+	FexitVfsMkdir                    *ebpf.ProgramSpec `ebpf:"fexit_vfs_mkdir"`
+	FexitVfsMknod                    *ebpf.ProgramSpec `ebpf:"fexit_vfs_mknod"`
+	FexitVfsRemoveAcl                *ebpf.ProgramSpec `ebpf:"fexit_vfs_remove_acl"`
+	FexitVfsRemovexattr              *ebpf.ProgramSpec `ebpf:"fexit_vfs_removexattr"`
+	FexitVfsRename                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_rename"`
+	FexitVfsRmdir                    *ebpf.ProgramSpec `ebpf:"fexit_vfs_rmdir"`
+	FexitVfsSetAcl                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_set_acl"`
+	FexitVfsSymlink                  *ebpf.ProgramSpec `ebpf:"fexit_vfs_symlink"`
+	FexitVfsUnlink                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_unlink"`
+	FexitVmMmapPgoff                 *ebpf.ProgramSpec `ebpf:"fexit_vm_mmap_pgoff"`
+	LsmSecurityBprmCheck             *ebpf.ProgramSpec `ebpf:"lsm_security_bprm_check"`
+	LsmSecurityBprmCommittedCreds    *ebpf.ProgramSpec `ebpf:"lsm_security_bprm_committed_creds"`
+	LsmSecurityFileOpen              *ebpf.ProgramSpec `ebpf:"lsm_security_file_open"`
+	LsmSecurityFilePermission        *ebpf.ProgramSpec `ebpf:"lsm_security_file_permission"`
+	LsmSecurityFileRelease           *ebpf.ProgramSpec `ebpf:"lsm_security_file_release"`
+	LsmSecurityPathChmod             *ebpf.ProgramSpec `ebpf:"lsm_security_path_chmod"`
+	LsmSecurityPathChown             *ebpf.ProgramSpec `ebpf:"lsm_security_path_chown"`
+	LsmSecurityPathLink              *ebpf.ProgramSpec `ebpf:"lsm_security_path_link"`
+	LsmSecurityPathMkdir             *ebpf.ProgramSpec `ebpf:"lsm_security_path_mkdir"`
+	LsmSecurityPathMknod             *ebpf.ProgramSpec `ebpf:"lsm_security_path_mknod"`
+	LsmSecurityPathRename            *ebpf.ProgramSpec `ebpf:"lsm_security_path_rename"`
+	LsmSecurityPathRmdir             *ebpf.ProgramSpec `ebpf:"lsm_security_path_rmdir"`
+	LsmSecurityPathSymlink           *ebpf.ProgramSpec `ebpf:"lsm_security_path_symlink"`
+	LsmSecurityPathTruncate          *ebpf.ProgramSpec `ebpf:"lsm_security_path_truncate"`
+	LsmSecurityPathUnlink            *ebpf.ProgramSpec `ebpf:"lsm_security_path_unlink"`
+	ProcessExit                      *ebpf.ProgramSpec `ebpf:"process_exit"`
 }
 
 // trampolinesMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesMapSpecs struct {
+	Attempts  *ebpf.MapSpec `ebpf:"attempts"`
+	Befores   *ebpf.MapSpec `ebpf:"befores"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
 	Edges     *ebpf.MapSpec `ebpf:"edges"`
+	Execs     *ebpf.MapSpec `ebpf:"execs"`
 	Frames    *ebpf.MapSpec `ebpf:"frames"`
 	Idle      *ebpf.MapSpec `ebpf:"idle"`
 	Joins     *ebpf.MapSpec `ebpf:"joins"`
 	Moving    *ebpf.MapSpec `ebpf:"moving"`
+	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
 	Ring      *ebpf.MapSpec `ebpf:"ring"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
@@ -508,27 +645,34 @@ type trampolinesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesVariableSpecs struct {
-	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
-	Control             *ebpf.VariableSpec `ebpf:"control"`
-	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
-	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
-	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
+	Attentive          *ebpf.VariableSpec `ebpf:"attentive"`
+	Control            *ebpf.VariableSpec `ebpf:"control"`
+	MayOpenAt          *ebpf.VariableSpec `ebpf:"may_open_at"`
+	NotifyChangeAt     *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock         *ebpf.VariableSpec `ebpf:"rename_lock"`
+	ReportFailed       *ebpf.VariableSpec `ebpf:"report_failed"`
+	Resolves           *ebpf.VariableSpec `ebpf:"resolves"`
+	SecurityFileOpenAt *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook         *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp           *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag    *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt        *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFallocateAt     *ebpf.VariableSpec `ebpf:"vfs_fallocate_at"`
+	VfsFileattrSetAt   *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt          *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt         *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt         *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt     *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt   *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt        *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
+	VfsRmdirAt         *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
+	VfsSetAclAt        *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt       *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt        *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt      *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
+	Wanted             *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // trampolinesObjects contains all objects after they have been loaded into the kernel.
@@ -551,14 +695,18 @@ func (o *trampolinesObjects) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesMaps struct {
+	Attempts  *ebpf.Map `ebpf:"attempts"`
+	Befores   *ebpf.Map `ebpf:"befores"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
 	Edges     *ebpf.Map `ebpf:"edges"`
+	Execs     *ebpf.Map `ebpf:"execs"`
 	Frames    *ebpf.Map `ebpf:"frames"`
 	Idle      *ebpf.Map `ebpf:"idle"`
 	Joins     *ebpf.Map `ebpf:"joins"`
 	Moving    *ebpf.Map `ebpf:"moving"`
+	OldAcls   *ebpf.Map `ebpf:"old_acls"`
 	Ring      *ebpf.Map `ebpf:"ring"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Seeds     *ebpf.Map `ebpf:"seeds"`
@@ -573,14 +721,18 @@ type trampolinesMaps struct {
 
 func (m *trampolinesMaps) Close() error {
 	return _TrampolinesClose(
+		m.Attempts,
+		m.Befores,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
 		m.Edges,
+		m.Execs,
 		m.Frames,
 		m.Idle,
 		m.Joins,
 		m.Moving,
+		m.OldAcls,
 		m.Ring,
 		m.Scratches,
 		m.Seeds,
@@ -598,80 +750,108 @@ func (m *trampolinesMaps) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesVariables struct {
-	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.Variable `ebpf:"attentive"`
-	Control             *ebpf.Variable `ebpf:"control"`
-	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
-	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
-	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
-	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	Wanted              *ebpf.Variable `ebpf:"wanted"`
+	Attentive          *ebpf.Variable `ebpf:"attentive"`
+	Control            *ebpf.Variable `ebpf:"control"`
+	MayOpenAt          *ebpf.Variable `ebpf:"may_open_at"`
+	NotifyChangeAt     *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock         *ebpf.Variable `ebpf:"rename_lock"`
+	ReportFailed       *ebpf.Variable `ebpf:"report_failed"`
+	Resolves           *ebpf.Variable `ebpf:"resolves"`
+	SecurityFileOpenAt *ebpf.Variable `ebpf:"security_file_open_at"`
+	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook         *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp           *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag    *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt        *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFallocateAt     *ebpf.Variable `ebpf:"vfs_fallocate_at"`
+	VfsFileattrSetAt   *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt          *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt         *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt         *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt     *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt   *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt        *ebpf.Variable `ebpf:"vfs_rename_at"`
+	VfsRmdirAt         *ebpf.Variable `ebpf:"vfs_rmdir_at"`
+	VfsSetAclAt        *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt       *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt        *ebpf.Variable `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt      *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
+	Wanted             *ebpf.Variable `ebpf:"wanted"`
 }
 
 // trampolinesPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesPrograms struct {
-	Arm                          *ebpf.Program `ebpf:"arm"`
-	FentryD_delete               *ebpf.Program `ebpf:"fentry_d_delete"`
-	FentryD_exchange             *ebpf.Program `ebpf:"fentry_d_exchange"`
-	FentryD_move                 *ebpf.Program `ebpf:"fentry_d_move"`
-	FentryFileModified           *ebpf.Program `ebpf:"fentry_file_modified"`
-	FentryFileUpdateTime         *ebpf.Program `ebpf:"fentry_file_update_time"`
-	FentryFileUpdateTimeFlags    *ebpf.Program `ebpf:"fentry_file_update_time_flags"`
-	FentryKiocbModified          *ebpf.Program `ebpf:"fentry_kiocb_modified"`
-	FentryLocksRemoveFile        *ebpf.Program `ebpf:"fentry_locks_remove_file"`
-	FentrySecurityFilePermission *ebpf.Program `ebpf:"fentry_security_file_permission"`
-	FentrySecurityFileRelease    *ebpf.Program `ebpf:"fentry_security_file_release"`
-	FentrySecurityPathLink       *ebpf.Program `ebpf:"fentry_security_path_link"`
-	FentrySecurityPathMkdir      *ebpf.Program `ebpf:"fentry_security_path_mkdir"`
-	FentrySecurityPathMknod      *ebpf.Program `ebpf:"fentry_security_path_mknod"`
-	FentrySecurityPathRename     *ebpf.Program `ebpf:"fentry_security_path_rename"`
-	FentrySecurityPathRmdir      *ebpf.Program `ebpf:"fentry_security_path_rmdir"`
-	FentrySecurityPathSymlink    *ebpf.Program `ebpf:"fentry_security_path_symlink"`
-	FentrySecurityPathUnlink     *ebpf.Program `ebpf:"fentry_security_path_unlink"`
-	FentryTwinD_exchange         *ebpf.Program `ebpf:"fentry_twin_d_exchange"`
-	FentryTwinD_move             *ebpf.Program `ebpf:"fentry_twin_d_move"`
-	FexitVfsSetxattrNoperm       *ebpf.Program `ebpf:"fexit___vfs_setxattr_noperm"`
-	FexitD_exchange              *ebpf.Program `ebpf:"fexit_d_exchange"`
-	FexitD_move                  *ebpf.Program `ebpf:"fexit_d_move"`
-	FexitNotifyChange            *ebpf.Program `ebpf:"fexit_notify_change"`
-	FexitSecurityFileOpen        *ebpf.Program `ebpf:"fexit_security_file_open"`
-	FexitTwinD_exchange          *ebpf.Program `ebpf:"fexit_twin_d_exchange"`
-	FexitTwinD_move              *ebpf.Program `ebpf:"fexit_twin_d_move"`
-	FexitVfsCreate               *ebpf.Program `ebpf:"fexit_vfs_create"`
-	FexitVfsFileattrSet          *ebpf.Program `ebpf:"fexit_vfs_fileattr_set"`
-	FexitVfsLink                 *ebpf.Program `ebpf:"fexit_vfs_link"`
-	FexitVfsMkdir                *ebpf.Program `ebpf:"fexit_vfs_mkdir"`
-	FexitVfsMknod                *ebpf.Program `ebpf:"fexit_vfs_mknod"`
-	FexitVfsRemoveAcl            *ebpf.Program `ebpf:"fexit_vfs_remove_acl"`
-	FexitVfsRemovexattr          *ebpf.Program `ebpf:"fexit_vfs_removexattr"`
-	FexitVfsSetAcl               *ebpf.Program `ebpf:"fexit_vfs_set_acl"`
-	FexitVfsSymlink              *ebpf.Program `ebpf:"fexit_vfs_symlink"`
-	LsmSecurityFileOpen          *ebpf.Program `ebpf:"lsm_security_file_open"`
-	LsmSecurityFilePermission    *ebpf.Program `ebpf:"lsm_security_file_permission"`
-	LsmSecurityFileRelease       *ebpf.Program `ebpf:"lsm_security_file_release"`
-	LsmSecurityPathLink          *ebpf.Program `ebpf:"lsm_security_path_link"`
-	LsmSecurityPathMkdir         *ebpf.Program `ebpf:"lsm_security_path_mkdir"`
-	LsmSecurityPathMknod         *ebpf.Program `ebpf:"lsm_security_path_mknod"`
-	LsmSecurityPathRename        *ebpf.Program `ebpf:"lsm_security_path_rename"`
-	LsmSecurityPathRmdir         *ebpf.Program `ebpf:"lsm_security_path_rmdir"`
-	LsmSecurityPathSymlink       *ebpf.Program `ebpf:"lsm_security_path_symlink"`
-	LsmSecurityPathUnlink        *ebpf.Program `ebpf:"lsm_security_path_unlink"`
-	ProcessExit                  *ebpf.Program `ebpf:"process_exit"`
+	Arm                              *ebpf.Program `ebpf:"arm"`
+	FentryD_delete                   *ebpf.Program `ebpf:"fentry_d_delete"`
+	FentryD_exchange                 *ebpf.Program `ebpf:"fentry_d_exchange"`
+	FentryD_move                     *ebpf.Program `ebpf:"fentry_d_move"`
+	FentryFileModified               *ebpf.Program `ebpf:"fentry_file_modified"`
+	FentryFileUpdateTime             *ebpf.Program `ebpf:"fentry_file_update_time"`
+	FentryFileUpdateTimeFlags        *ebpf.Program `ebpf:"fentry_file_update_time_flags"`
+	FentryKiocbModified              *ebpf.Program `ebpf:"fentry_kiocb_modified"`
+	FentryLocksRemoveFile            *ebpf.Program `ebpf:"fentry_locks_remove_file"`
+	FentryNotifyChange               *ebpf.Program `ebpf:"fentry_notify_change"`
+	FentrySecurityBprmCheck          *ebpf.Program `ebpf:"fentry_security_bprm_check"`
+	FentrySecurityBprmCommittedCreds *ebpf.Program `ebpf:"fentry_security_bprm_committed_creds"`
+	FentrySecurityFilePermission     *ebpf.Program `ebpf:"fentry_security_file_permission"`
+	FentrySecurityFileRelease        *ebpf.Program `ebpf:"fentry_security_file_release"`
+	FentrySecurityPathChmod          *ebpf.Program `ebpf:"fentry_security_path_chmod"`
+	FentrySecurityPathChown          *ebpf.Program `ebpf:"fentry_security_path_chown"`
+	FentrySecurityPathLink           *ebpf.Program `ebpf:"fentry_security_path_link"`
+	FentrySecurityPathMkdir          *ebpf.Program `ebpf:"fentry_security_path_mkdir"`
+	FentrySecurityPathMknod          *ebpf.Program `ebpf:"fentry_security_path_mknod"`
+	FentrySecurityPathRename         *ebpf.Program `ebpf:"fentry_security_path_rename"`
+	FentrySecurityPathRmdir          *ebpf.Program `ebpf:"fentry_security_path_rmdir"`
+	FentrySecurityPathSymlink        *ebpf.Program `ebpf:"fentry_security_path_symlink"`
+	FentrySecurityPathTruncate       *ebpf.Program `ebpf:"fentry_security_path_truncate"`
+	FentrySecurityPathUnlink         *ebpf.Program `ebpf:"fentry_security_path_unlink"`
+	FentryTwinD_exchange             *ebpf.Program `ebpf:"fentry_twin_d_exchange"`
+	FentryTwinD_move                 *ebpf.Program `ebpf:"fentry_twin_d_move"`
+	FentryVfsFileattrSet             *ebpf.Program `ebpf:"fentry_vfs_fileattr_set"`
+	FentryVfsRemoveAcl               *ebpf.Program `ebpf:"fentry_vfs_remove_acl"`
+	FentryVfsRemovexattr             *ebpf.Program `ebpf:"fentry_vfs_removexattr"`
+	FentryVfsSetAcl                  *ebpf.Program `ebpf:"fentry_vfs_set_acl"`
+	FentryVfsUtimes                  *ebpf.Program `ebpf:"fentry_vfs_utimes"`
+	FexitD_exchange                  *ebpf.Program `ebpf:"fexit_d_exchange"`
+	FexitD_move                      *ebpf.Program `ebpf:"fexit_d_move"`
+	FexitMayOpen                     *ebpf.Program `ebpf:"fexit_may_open"`
+	FexitNotifyChange                *ebpf.Program `ebpf:"fexit_notify_change"`
+	FexitSecurityFileOpen            *ebpf.Program `ebpf:"fexit_security_file_open"`
+	FexitTwinD_exchange              *ebpf.Program `ebpf:"fexit_twin_d_exchange"`
+	FexitTwinD_move                  *ebpf.Program `ebpf:"fexit_twin_d_move"`
+	FexitVfsCreate                   *ebpf.Program `ebpf:"fexit_vfs_create"`
+	FexitVfsFallocate                *ebpf.Program `ebpf:"fexit_vfs_fallocate"`
+	FexitVfsFileattrSet              *ebpf.Program `ebpf:"fexit_vfs_fileattr_set"`
+	FexitVfsLink                     *ebpf.Program `ebpf:"fexit_vfs_link"`
+	FexitVfsMkdir                    *ebpf.Program `ebpf:"fexit_vfs_mkdir"`
+	FexitVfsMknod                    *ebpf.Program `ebpf:"fexit_vfs_mknod"`
+	FexitVfsRemoveAcl                *ebpf.Program `ebpf:"fexit_vfs_remove_acl"`
+	FexitVfsRemovexattr              *ebpf.Program `ebpf:"fexit_vfs_removexattr"`
+	FexitVfsRename                   *ebpf.Program `ebpf:"fexit_vfs_rename"`
+	FexitVfsRmdir                    *ebpf.Program `ebpf:"fexit_vfs_rmdir"`
+	FexitVfsSetAcl                   *ebpf.Program `ebpf:"fexit_vfs_set_acl"`
+	FexitVfsSymlink                  *ebpf.Program `ebpf:"fexit_vfs_symlink"`
+	FexitVfsUnlink                   *ebpf.Program `ebpf:"fexit_vfs_unlink"`
+	FexitVmMmapPgoff                 *ebpf.Program `ebpf:"fexit_vm_mmap_pgoff"`
+	LsmSecurityBprmCheck             *ebpf.Program `ebpf:"lsm_security_bprm_check"`
+	LsmSecurityBprmCommittedCreds    *ebpf.Program `ebpf:"lsm_security_bprm_committed_creds"`
+	LsmSecurityFileOpen              *ebpf.Program `ebpf:"lsm_security_file_open"`
+	LsmSecurityFilePermission        *ebpf.Program `ebpf:"lsm_security_file_permission"`
+	LsmSecurityFileRelease           *ebpf.Program `ebpf:"lsm_security_file_release"`
+	LsmSecurityPathChmod             *ebpf.Program `ebpf:"lsm_security_path_chmod"`
+	LsmSecurityPathChown             *ebpf.Program `ebpf:"lsm_security_path_chown"`
+	LsmSecurityPathLink              *ebpf.Program `ebpf:"lsm_security_path_link"`
+	LsmSecurityPathMkdir             *ebpf.Program `ebpf:"lsm_security_path_mkdir"`
+	LsmSecurityPathMknod             *ebpf.Program `ebpf:"lsm_security_path_mknod"`
+	LsmSecurityPathRename            *ebpf.Program `ebpf:"lsm_security_path_rename"`
+	LsmSecurityPathRmdir             *ebpf.Program `ebpf:"lsm_security_path_rmdir"`
+	LsmSecurityPathSymlink           *ebpf.Program `ebpf:"lsm_security_path_symlink"`
+	LsmSecurityPathTruncate          *ebpf.Program `ebpf:"lsm_security_path_truncate"`
+	LsmSecurityPathUnlink            *ebpf.Program `ebpf:"lsm_security_path_unlink"`
+	ProcessExit                      *ebpf.Program `ebpf:"process_exit"`
 }
 
 func (p *trampolinesPrograms) Close() error {
@@ -685,42 +865,63 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryFileUpdateTimeFlags,
 		p.FentryKiocbModified,
 		p.FentryLocksRemoveFile,
+		p.FentryNotifyChange,
+		p.FentrySecurityBprmCheck,
+		p.FentrySecurityBprmCommittedCreds,
 		p.FentrySecurityFilePermission,
 		p.FentrySecurityFileRelease,
+		p.FentrySecurityPathChmod,
+		p.FentrySecurityPathChown,
 		p.FentrySecurityPathLink,
 		p.FentrySecurityPathMkdir,
 		p.FentrySecurityPathMknod,
 		p.FentrySecurityPathRename,
 		p.FentrySecurityPathRmdir,
 		p.FentrySecurityPathSymlink,
+		p.FentrySecurityPathTruncate,
 		p.FentrySecurityPathUnlink,
 		p.FentryTwinD_exchange,
 		p.FentryTwinD_move,
-		p.FexitVfsSetxattrNoperm,
+		p.FentryVfsFileattrSet,
+		p.FentryVfsRemoveAcl,
+		p.FentryVfsRemovexattr,
+		p.FentryVfsSetAcl,
+		p.FentryVfsUtimes,
 		p.FexitD_exchange,
 		p.FexitD_move,
+		p.FexitMayOpen,
 		p.FexitNotifyChange,
 		p.FexitSecurityFileOpen,
 		p.FexitTwinD_exchange,
 		p.FexitTwinD_move,
 		p.FexitVfsCreate,
+		p.FexitVfsFallocate,
 		p.FexitVfsFileattrSet,
 		p.FexitVfsLink,
 		p.FexitVfsMkdir,
 		p.FexitVfsMknod,
 		p.FexitVfsRemoveAcl,
 		p.FexitVfsRemovexattr,
+		p.FexitVfsRename,
+		p.FexitVfsRmdir,
 		p.FexitVfsSetAcl,
 		p.FexitVfsSymlink,
+		p.FexitVfsUnlink,
+		p.FexitVmMmapPgoff,
+		p.LsmSecurityBprmCheck,
+		p.LsmSecurityBprmCommittedCreds,
 		p.LsmSecurityFileOpen,
 		p.LsmSecurityFilePermission,
 		p.LsmSecurityFileRelease,
+		p.LsmSecurityPathChmod,
+		p.LsmSecurityPathChown,
 		p.LsmSecurityPathLink,
 		p.LsmSecurityPathMkdir,
 		p.LsmSecurityPathMknod,
 		p.LsmSecurityPathRename,
 		p.LsmSecurityPathRmdir,
 		p.LsmSecurityPathSymlink,
+		p.LsmSecurityPathTruncate,
 		p.LsmSecurityPathUnlink,
 		p.ProcessExit,
 	)

@@ -1,54 +1,104 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// attrib: mode, owner, times, an extended attribute, an ACL or the flags of
-// chattr(1) changed.
-//
-//   chmod(2), chown(2), utimensat(2), nfsd -> notify_change
-//   setxattr(2), nfsd -> __vfs_setxattr_noperm;  removexattr(2) -> vfs_removexattr
-//   ACLs (6.2+) -> vfs_set_acl | vfs_remove_acl; before, they are xattrs
-//   FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR (5.13+) -> vfs_fileattr_set
-//
-// No security hook on these roads is told the mount, so the view path is absent.
+// What the changes of attributes share: each has a before, and is of a file that
+// keeps its name.
 
 #ifndef FIM_ATTRIB_H
 #define FIM_ATTRIB_H
 
 #include "make.h"
 
-// Of iattr.ia_valid (include/linux/fs.h).
-#define ATTR_MODE (1 << 0)
-#define ATTR_UID (1 << 1)
-#define ATTR_GID (1 << 2)
-#define ATTR_SIZE (1 << 3)
-#define ATTR_ATIME (1 << 4)
-#define ATTR_MTIME (1 << 5)
-#define ATTR_KILL_SUID (1 << 11)
-#define ATTR_KILL_SGID (1 << 12)
-
-// asked says whether somebody asked for new attributes. A change of size sets
-// times and strips set-id bits by itself; a write strips those bits as well,
-// and then notify_change has turned ATTR_KILL_S*ID into ATTR_MODE (it forbids
-// callers to set both).
-static __always_inline bool asked(u32 valid)
+static __always_inline struct subject subject_of(struct dentry *dentry)
 {
-	if (valid & ATTR_SIZE)
+	struct subject subject = {(u64)dentry, (u32)bpf_get_current_pid_tgid()};
+
+	return subject;
+}
+
+// state_itself is judge for what phase one has seen.
+static __always_inline u32 state_itself(struct counters *counted, struct dentry *dentry)
+{
+	u32 state = dir_state(counted, dentry, dentry);
+
+	return fetch(dentry, d_parent) == dentry ? state : name_state(state, dentry);
+}
+
+// is_ours says whether what dentry names may match.
+static __always_inline bool is_ours(struct counters *counted, struct dentry *dentry)
+{
+	return !unnamed(dentry) && fetch(dentry, d_inode) && accepts(state_itself(counted, dentry));
+}
+
+// note_before keeps the attributes of what dentry names, if it may match.
+static __always_inline bool note_before(struct counters *counted, struct dentry *dentry)
+{
+	struct subject subject = subject_of(dentry);
+	struct before before = {};
+	struct inode *inode;
+
+	if (!is_ours(counted, dentry))
 		return false;
-	if (valid & (ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME))
-		return true;
-	return valid & ATTR_MODE && !(valid & (ATTR_KILL_SUID | ATTR_KILL_SGID));
+	inode = fetch(dentry, d_inode);
+	fill_attributes(&before.attributes, inode);
+	before.flags = fetch(inode, i_flags);
+	bpf_map_update_elem(&befores, &subject, &before, BPF_ANY);
+	return true;
 }
 
-// on_attrib is every such change but notify_change's.
-static __always_inline void on_attrib(u64 first, u64 second, u64 result, u32 pointer)
+static __always_inline void fill_before(struct record *r, struct dentry *dentry)
 {
-	if (committed(HOOK_ATTRIB, result, pointer))
-		changed(HOOK_ATTRIB, OP_ATTRIB, (void *)first);
+	struct subject subject = subject_of(dentry);
+	struct before *before = bpf_map_lookup_elem(&befores, &subject);
+
+	if (!before)
+		return;
+	r->before = before->attributes;
+	r->old_given = before->flags;
+	r->flags |= FLAG_BEFORE;
+	if (r->op == OP_TRUNCATE)
+		r->flags |= FLAG_OLD_SIZE;
+	bpf_map_delete_elem(&befores, &subject);
 }
 
-RESULT_HOOK(__vfs_setxattr_noperm, on_attrib)
-RESULT_HOOK(vfs_removexattr, on_attrib)
-RESULT_HOOK(vfs_set_acl, on_attrib)
-RESULT_HOOK(vfs_remove_acl, on_attrib)
-RESULT_HOOK(vfs_fileattr_set, on_attrib)
+// begun drafts a deed on a file that keeps its name, if it is to be told.
+static __always_inline struct scratch *begun(struct counters *counted, u32 *slot, struct deed *deed, struct call *call)
+{
+	struct scratch *s;
+
+	if (unnamed(deed->dentry))
+		return NULL;
+	deed->error = ended(counted, call);
+	deed->state = state_itself(counted, deed->dentry);
+	if (deed->state == DEAD)
+		return NULL;
+	deed->mnt = take_mount(deed->dentry);
+	if (deed->error == NOT_TOLD || !accepts(deed->state))
+		return NULL;
+	if (own()) {
+		count(counted->ignored);
+		return NULL;
+	}
+	deed->inode = fetch(deed->dentry, d_inode);
+	s = draft(counted, slot, deed);
+	if (s)
+		fill_before(&s->record, deed->dentry);
+	return s;
+}
+
+// changed tells of a change of attributes.
+static __always_inline void changed(u32 hook, struct deed *deed, struct call *call)
+{
+	struct counters *counted = counters(hook);
+	struct scratch *s;
+	u32 slot;
+
+	if (!counted)
+		return;
+	s = begun(counted, &slot, deed, call);
+	if (!s)
+		return;
+	write_paths(slot, s, deed);
+	send(counted, slot, s);
+}
 
 #endif

@@ -125,8 +125,9 @@ static __always_inline void remember(u64 address, struct tag *tag)
 	latest(dead->mark) = mark(tag);
 }
 
-// delta is the state that name leads to from state.
-static __noinline u32 delta(u32 state, u64 dentry)
+// delta is the state that a name leads to from state: the one at an address, or if
+// that is 0 the one of dentry, which is read only if it matters.
+static __noinline u32 delta(u32 state, u64 dentry, u64 name)
 {
 	struct edge edge = {.from = state};
 	struct state *from;
@@ -137,7 +138,9 @@ static __noinline u32 delta(u32 state, u64 dentry)
 		return UNKNOWN;
 	if (!(from->flags & STATE_NAMED))
 		return from->next;
-	bpf_probe_read_kernel_str(edge.name, EDGE_NAME, BPF_CORE_READ((struct dentry *)dentry, d_name.name));
+	if (!name)
+		name = (u64)BPF_CORE_READ((struct dentry *)dentry, d_name.name);
+	bpf_probe_read_kernel_str(edge.name, EDGE_NAME, (void *)name);
 	to = bpf_map_lookup_elem(&edges, &edge);
 	return to ? *to : from->next;
 }
@@ -308,7 +311,7 @@ __noinline int descend_one(u32 slot)
 		return 0;
 	n--;
 	at = s->walk.step[n & (MAX_DEPTH - 1)];
-	state = state == DEAD ? DEAD : delta(state, at);
+	state = state == DEAD ? DEAD : delta(state, at, 0);
 	if (control.binds && state < UNATTACHED)
 		state = joined(state, at);
 	s->walk.state = state;
@@ -464,7 +467,7 @@ static __always_inline u32 state_of(struct counters *counted, struct dentry *dir
 // name_state is the state of what dentry names, given its directory's.
 static __always_inline u32 name_state(u32 dir, struct dentry *dentry)
 {
-	return dir == DEAD || dir >= UNATTACHED ? dir : delta(dir, (u64)dentry);
+	return dir == DEAD || dir >= UNATTACHED ? dir : delta(dir, (u64)dentry, 0);
 }
 
 // judge is the state of what dentry names, a file or a directory. A root has

@@ -14,33 +14,31 @@
 
 // emit_close reports with the writer as actor. Its view path is known only
 // while it is the writer itself that closes: another task has another root.
-static __always_inline void emit_close(struct counters *counted, u32 state, struct dentry *dentry,
-				       struct inode *inode, struct dirty *dirty)
+static __always_inline void emit_close(struct counters *counted, struct deed *deed, struct dirty *dirty)
 {
 	struct scratch *s;
-	u64 mnt;
 	u32 slot;
 
-	s = draft(counted, &slot, OP_CLOSE, state, inode);
+	if (bpf_get_current_pid_tgid() >> 32 == dirty->actor.tgid)
+		deed->mnt = dirty->mnt;
+	s = draft(counted, &slot, deed);
 	if (!s)
 		return;
-	mnt = s->record.actor.tgid == dirty->actor.tgid ? dirty->mnt : 0;
 	s->record.actor = dirty->actor;
-	s->record.old_size = dirty->old_size;
+	s->record.before.size = dirty->old_size;
 	s->record.flags |= FLAG_OLD_SIZE;
-	write_path(slot, s, dentry, mnt, &s->record.path);
-	write_mountpoint(slot);
+	write_paths(slot, s, deed);
 	send(counted, slot, s);
 }
 
 static __always_inline void on_release(struct file *file)
 {
 	struct counters *counted;
+	struct deed deed = {.op = OP_CLOSE};
 	struct inode *inode;
-	struct dentry *dentry;
 	u64 key = (u64)file;
 	struct dirty *dirty;
-	u32 state, *many;
+	u32 *many;
 
 	if (!(fetch(file, f_mode) & FMODE_WRITE))
 		return;
@@ -55,11 +53,12 @@ static __always_inline void on_release(struct file *file)
 	if (!counted)
 		return;
 	count(counted->seen);
-	dentry = fetch(file, f_path.dentry);
-	if (inode && dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
-		state = judge(counted, dentry, fetch(file, f_path.mnt));
-		if (accepts(state))
-			emit_close(counted, state, dentry, inode, dirty);
+	deed.dentry = fetch(file, f_path.dentry);
+	if (deed.dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
+		deed.inode = inode;
+		deed.state = judge(counted, deed.dentry, fetch(file, f_path.mnt));
+		if (accepts(deed.state))
+			emit_close(counted, &deed, dirty);
 	}
 	if (!bpf_map_delete_elem(&dirties, &key))
 		__sync_fetch_and_add(many, -1);

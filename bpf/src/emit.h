@@ -13,10 +13,26 @@
 // The operations that are asked for, bit by enum op; others are not sent.
 const volatile u32 wanted = 0;
 
+// Whether refused attempts are asked for too. A refused opening or execution then
+// is, though those that succeed may not be: they come too often.
+const volatile u32 report_failed = 0;
+
 static __always_inline bool is_wanted(u32 op)
 {
 	return wanted >> op & 1;
 }
+
+// deed is what a record tells of.
+struct deed {
+	u32 op;
+	u32 state; // of what dentry names
+	int error; // 0: it succeeded
+	struct dentry *dentry;
+	struct inode *inode; // NULL: not known
+	u64 mnt;             // the actor's mount; 0: not known
+	u32 given;           // flags, with FLAG_GIVEN in flags
+	u32 flags;
+};
 
 // append_name appends a name to the record's data and steps to its parent.
 // A name that was being changed may lack its NUL: then the walk is repeated, as
@@ -247,30 +263,91 @@ static __always_inline void fill_actor(struct actor *a)
 	}
 }
 
+// FILL_INODE tells of a file; get is how members are read.
+#define FILL_TIMES(a, i, of, get)                                                                  \
+	({                                                                                         \
+		(a)->mtime = get(i, of##i_mtime.tv_sec);                                           \
+		(a)->atime = get(i, of##i_atime.tv_sec);                                           \
+		(a)->mtime_nsec = get(i, of##i_mtime.tv_nsec);                                     \
+		(a)->atime_nsec = get(i, of##i_atime.tv_nsec);                                     \
+	})
+
+#define FILL_ATTRIBUTES(a, inode, get)                                                             \
+	({                                                                                         \
+		struct inode___whole *whole = (void *)(inode);                                     \
+		struct inode___hidden *hidden = (void *)(inode);                                   \
+		struct inode___split *split = (void *)(inode);                                     \
+                                                                                                   \
+		(a)->size = get(inode, i_size);                                                    \
+		(a)->uid = get(inode, i_uid.val);                                                  \
+		(a)->gid = get(inode, i_gid.val);                                                  \
+		(a)->nlink = get(inode, i_nlink);                                                  \
+		(a)->mode = get(inode, i_mode);                                                    \
+		if (bpf_core_field_exists(split->i_mtime_sec)) {                                   \
+			(a)->mtime = get(split, i_mtime_sec);                                      \
+			(a)->atime = get(split, i_atime_sec);                                      \
+			(a)->mtime_nsec = get(split, i_mtime_nsec);                                \
+			(a)->atime_nsec = get(split, i_atime_nsec);                                \
+		} else if (bpf_core_field_exists(hidden->__i_mtime)) {                             \
+			FILL_TIMES(a, hidden, __, get);                                            \
+		} else {                                                                           \
+			FILL_TIMES(a, whole, , get);                                               \
+		}                                                                                  \
+	})
+
+#define FILL_INODE(r, inode, get)                                                                  \
+	({                                                                                         \
+		(r)->ino = get(inode, i_ino);                                                      \
+		(r)->dev = get(inode, i_sb, s_dev);                                                \
+		(r)->magic = get(inode, i_sb, s_magic);                                            \
+		(r)->flags |= FLAG_NOW | FLAG_SIZE;                                                \
+		FILL_ATTRIBUTES(&(r)->now, inode, get);                                            \
+	})
+
+#ifdef PROBES
+#define GET BPF_CORE_READ
+#else
+#define GET ___arrow
+#endif
+
+static __always_inline void fill_attributes(struct attributes *a, struct inode *inode)
+{
+	FILL_ATTRIBUTES(a, inode, GET);
+}
+
 static __always_inline void fill_inode(struct record *r, struct inode *inode)
 {
-	struct super_block *sb;
+	if (inode)
+		FILL_INODE(r, inode, GET);
+}
 
-	if (!inode)
-		return;
-	sb = fetch(inode, i_sb);
-	r->ino = fetch(inode, i_ino);
-	r->mode = fetch(inode, i_mode);
-	r->nlink = fetch(inode, i_nlink);
-	r->size = fetch(inode, i_size);
-	r->dev = fetch(sb, s_dev);
-	r->magic = fetch(sb, s_magic);
-	r->flags |= FLAG_SIZE;
+// probe_inode is fill_inode for an address of which the verifier knows nothing.
+static __always_inline void probe_inode(struct record *r, struct inode *inode)
+{
+	FILL_INODE(r, inode, BPF_CORE_READ);
+}
+
+static __always_inline void fill_mount(struct record *r, u64 mnt)
+{
+	if (mnt)
+		r->mount_id = BPF_CORE_READ(mount_of((struct vfsmount *)mnt), mnt_id);
+}
+
+// asked_for says whether a record of it is to be sent.
+static __always_inline bool asked_for(u32 op, int error)
+{
+	if (!error)
+		return is_wanted(op);
+	return report_failed && (is_wanted(op) || op == OP_OPEN || op == OP_EXEC);
 }
 
 // draft claims a slot and fills everything that does not depend on the
 // operation. Afterwards the caller adds paths and sends.
-static __always_inline struct scratch *draft(struct counters *counted, u32 *slot, u32 op, u32 state,
-					     struct inode *inode)
+static __always_inline struct scratch *draft(struct counters *counted, u32 *slot, struct deed *deed)
 {
 	struct scratch *s;
 
-	if (!is_wanted(op))
+	if (!asked_for(deed->op, deed->error))
 		return NULL;
 	*slot = claim();
 	if (*slot == NO_SLOT) {
@@ -283,12 +360,40 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	__builtin_memset(&s->record, 0, sizeof(s->record));
 	s->trail.start = 0;
 	s->record.time = bpf_ktime_get_boot_ns();
-	s->record.op = op;
-	if (state == UNKNOWN)
+	s->record.op = deed->op;
+	s->record.error = deed->error;
+	s->record.given = deed->given;
+	s->record.flags = deed->flags;
+	if (deed->state == UNKNOWN)
 		s->record.flags |= FLAG_UNKNOWN;
-	fill_inode(&s->record, inode);
+	fill_inode(&s->record, deed->inode);
+	fill_mount(&s->record, deed->mnt);
 	fill_actor(&s->record.actor);
 	return s;
+}
+
+// write_paths adds the path in the filesystem and as the actor sees it.
+static __always_inline void write_paths(u32 slot, struct scratch *s, struct deed *deed)
+{
+	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
+	write_mountpoint(slot);
+}
+
+// write_child adds the path of a name in the directory that is the deed's dentry.
+static __always_inline void write_child(u32 slot, struct scratch *s, struct deed *deed, const char *name)
+{
+	struct names *path = &s->record.path;
+	long n = bpf_probe_read_kernel_str(s->data, NAME_SPACE, name);
+
+	if (n <= 0)
+		return;
+	s->trail.start = n;
+	write_path(slot, s, deed->dentry, deed->mnt, path);
+	path->bytes += n;
+	path->count++;
+	if (path->in_mount || s->record.flags & FLAG_VIEW)
+		path->in_mount++;
+	write_mountpoint(slot);
 }
 
 static __always_inline void send(struct counters *counted, u32 slot, struct scratch *s)
@@ -307,18 +412,34 @@ static __always_inline void send(struct counters *counted, u32 slot, struct scra
 }
 
 // emit sends a record about one name of one file.
-static __always_inline void emit(struct counters *counted, u32 op, u32 state, u64 dentry, u64 mnt,
-				 struct inode *inode)
+static __always_inline void emit(struct counters *counted, struct deed *deed)
 {
 	struct scratch *s;
 	u32 slot;
 
-	s = draft(counted, &slot, op, state, inode);
+	s = draft(counted, &slot, deed);
 	if (!s)
 		return;
-	write_path(slot, s, (void *)dentry, mnt, &s->record.path);
-	write_mountpoint(slot);
+	write_paths(slot, s, deed);
 	send(counted, slot, s);
+}
+
+// write_text adds a string of the kernel's: the target of a symlink, the name of
+// an extended attribute.
+static __always_inline void write_text(struct scratch *s, u64 text)
+{
+	u32 at = s->trail.start;
+	long n;
+
+	if (at > DATA_SIZE - MAX_PATH) {
+		s->record.flags |= FLAG_TEXT_CUT;
+		return;
+	}
+	n = bpf_probe_read_kernel_str(&s->data[at & (DATA_SIZE - 1)], MAX_PATH, (void *)text);
+	if (n <= 1)
+		return;
+	s->record.text_bytes = n - 1;
+	s->trail.start = at + n - 1;
 }
 
 // own says whether this very process acts, which would feed back.

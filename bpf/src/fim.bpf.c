@@ -13,6 +13,10 @@
 #include "link.h"
 #include "symlink.h"
 #include "setattr.h"
+#include "xattr.h"
+#include "chattr.h"
+#include "mmap.h"
+#include "exec.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -49,7 +53,12 @@ SEC("raw_tp/sched_process_exit") int process_exit(void *ctx)
 {
 	u32 tid = bpf_get_current_pid_tgid();
 
-	bpf_map_delete_elem(&stashes, &tid);
+	struct counters *counted = counters(HOOK_STASH);
+
+	if (resolves && counted)
+		leave(counted, tid);
+	else
+		bpf_map_delete_elem(&stashes, &tid);
 	return 0;
 }
 

@@ -19,10 +19,9 @@
 // kernel's BTF and sets these before loading. Branches for other positions
 // are dead code to the verifier.
 struct position {
-	u32 first;  // of the parameter that is read first
-	u32 second; // of the second, if any
+	u32 arg[MAX_ARGS]; // of the parameters that the body reads, in its order
 	u32 result; // number of parameters: where a fexit program finds the result
-	u32 pointer; // the function returns a pointer, to the dentry it made
+	u32 wide;   // the function returns an address, or an error number as one
 };
 
 // Where a context has its parameters: trampolines in a row, probes in the
@@ -35,7 +34,8 @@ struct position {
 	 : i == 1 ? __builtin_offsetof(struct pt_regs, si)                                         \
 	 : i == 2 ? __builtin_offsetof(struct pt_regs, dx)                                         \
 	 : i == 3 ? __builtin_offsetof(struct pt_regs, cx)                                         \
-		  : __builtin_offsetof(struct pt_regs, r8))
+	 : i == 4 ? __builtin_offsetof(struct pt_regs, r8)                                         \
+		  : __builtin_offsetof(struct pt_regs, r9))
 #else
 #define SLOT_OFFSET(i) (i * 8) // x0 to x7 come first
 #endif
@@ -46,7 +46,7 @@ struct position {
 #define read_context(ctx, offset)                                                                  \
 	({                                                                                         \
 		u64 value;                                                                         \
-		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(value) : "r"(ctx), "i"(offset));      \
+		asm("%0 = *(u64 *)(%1 + %2)" : "=r"(value) : "r"(ctx), "i"(offset));      \
 		value;                                                                             \
 	})
 
@@ -59,8 +59,8 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 	case 2: return read_context(ctx, SLOT_OFFSET(2));
 	case 3: return read_context(ctx, SLOT_OFFSET(3));
 	case 4: return read_context(ctx, SLOT_OFFSET(4));
-#ifndef PROBES
 	case 5: return read_context(ctx, SLOT_OFFSET(5));
+#ifndef PROBES
 	case 6: return read_context(ctx, SLOT_OFFSET(6));
 	case 7: return read_context(ctx, SLOT_OFFSET(7));
 #endif
@@ -68,11 +68,30 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 	return 0;
 }
 
+static __always_inline void read_args(struct call *call, void *ctx, const volatile struct position *at, int count)
+{
+#pragma unroll
+	for (int i = 0; i < count; i++)
+		call->arg[i] = slot_of(ctx, at->arg[i]);
+	call->wide = at->wide;
+}
+
+// error_of is the error number that the function returned, 0 if it succeeded.
+static __always_inline int error_of(struct call *call)
+{
+	if (call->wide)
+		return call->result >= (u64)-4095 ? -(int)call->result : 0;
+	return -(int)call->result;
+}
+
 #ifndef PROBES
 
 // SECURITY_HOOK: security_<hook>(params) calls the body.
-#define SECURITY_HOOK(hook, body, params...)                                                       \
-	SEC("lsm/" #hook) int BPF_PROG(lsm_security_##hook, params)                                \
+#define SECURITY_HOOK(hook, body, params...) SECURITY_HOOK_AS(hook, hook, body, params)
+
+// SECURITY_HOOK_AS: where the hook is called otherwise than the function.
+#define SECURITY_HOOK_AS(name, hook, body, params...)                                              \
+	SEC("lsm/" #name) int BPF_PROG(lsm_security_##hook, params)                                \
 	{                                                                                          \
 		body;                                                                              \
 		return 0;                                                                          \
@@ -108,20 +127,36 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 		return 0;                                                                          \
 	}
 
-// RESULT_HOOK: when function returned, body(first, second, result) with the
-// parameters that Go found.
-#define RESULT_HOOK(function, body)                                                                \
+// RESULT_HOOK: when function returned, body(call) with the so many parameters
+// that Go found.
+#define RESULT_HOOK(function, count, body)                                                         \
 	const volatile struct position function##_at = {};                                         \
 	SEC("fexit/" #function) int fexit_##function(void *ctx)                                    \
 	{                                                                                          \
-		body(slot_of(ctx, function##_at.first), slot_of(ctx, function##_at.second),        \
-		     slot_of(ctx, function##_at.result), function##_at.pointer);                   \
+		struct call call;                                                                  \
+                                                                                                   \
+		read_args(&call, ctx, &function##_at, count);                                      \
+		call.result = slot_of(ctx, function##_at.result);                                  \
+		body(&call);                                                                       \
+		return 0;                                                                          \
+	}
+
+// AROUND_HOOK: the same, and before(call) when it is entered.
+#define AROUND_HOOK(function, count, before, body)                                                 \
+	RESULT_HOOK(function, count, body)                                                         \
+	SEC("fentry/" #function) int fentry_##function(void *ctx)                                  \
+	{                                                                                          \
+		struct call call = {};                                                             \
+                                                                                                   \
+		read_args(&call, ctx, &function##_at, count);                                      \
+		before(&call);                                                                     \
 		return 0;                                                                          \
 	}
 
 #else
 
 #define SECURITY_HOOK(hook, body, params...) ENTRY_HOOK(security_##hook, body, params)
+#define SECURITY_HOOK_AS(name, hook, body, params...) ENTRY_HOOK(security_##hook, body, params)
 
 #define ENTRY_HOOK(function, body, params...)                                                      \
 	SEC("kprobe/" #function) int BPF_KPROBE(kprobe_##function, params)                         \
@@ -140,22 +175,31 @@ static __always_inline u64 slot_of(void *ctx, u32 position)
 #define TWIN_HOOK(function, at_entry, at_exit, params...)
 
 // A return probe sees no arguments: the entry keeps them.
-#define RESULT_HOOK(function, body)                                                                \
+#define AROUND_HOOK(function, count, before, body)                                                 \
 	const volatile struct position function##_at = {};                                         \
 	SEC("kprobe/" #function) int kprobe_##function(struct pt_regs *ctx)                        \
 	{                                                                                          \
-		push_frame(PT_REGS_SP(ctx), slot_of(ctx, function##_at.first),                     \
-			   slot_of(ctx, function##_at.second));                                    \
+		struct call call = {};                                                             \
+                                                                                                   \
+		read_args(&call, ctx, &function##_at, count);                                      \
+		push_frame(PT_REGS_SP(ctx), &call);                                                \
+		before(&call);                                                                     \
 		return 0;                                                                          \
 	}                                                                                          \
 	SEC("kretprobe/" #function) int kretprobe_##function(struct pt_regs *ctx)                  \
 	{                                                                                          \
-		struct frame frame;                                                                \
+		struct call call;                                                                  \
                                                                                                    \
-		if (pop_frame(PT_REGS_SP(ctx), &frame))                                            \
-			body(frame.args[0], frame.args[1], PT_REGS_RC(ctx), function##_at.pointer); \
+		if (pop_frame(PT_REGS_SP(ctx), &call)) {                                           \
+			call.result = PT_REGS_RC(ctx);                                             \
+			body(&call);                                                               \
+		}                                                                                  \
 		return 0;                                                                          \
 	}
+
+#define RESULT_HOOK(function, count, body) AROUND_HOOK(function, count, nothing, body)
+
+static __always_inline void nothing(struct call *call) {}
 
 // Where the architecture's call pushes the return address, the stack pointer
 // after the return lies one word above that at the entry.
@@ -172,22 +216,21 @@ static __always_inline struct frame_key frame_key(u64 sp)
 	return key;
 }
 
-static __always_inline void push_frame(u64 sp, u64 first, u64 second)
+static __always_inline void push_frame(u64 sp, struct call *call)
 {
 	struct frame_key key = frame_key(sp);
-	struct frame frame = {{first, second}};
 
-	bpf_map_update_elem(&frames, &key, &frame, BPF_ANY);
+	bpf_map_update_elem(&frames, &key, call, BPF_ANY);
 }
 
-static __always_inline bool pop_frame(u64 sp, struct frame *frame)
+static __always_inline bool pop_frame(u64 sp, struct call *call)
 {
 	struct frame_key key = frame_key(sp - CALL_PUSHES);
-	struct frame *kept = bpf_map_lookup_elem(&frames, &key);
+	struct call *kept = bpf_map_lookup_elem(&frames, &key);
 
 	if (!kept)
 		return false;
-	*frame = *kept;
+	*call = *kept;
 	bpf_map_delete_elem(&frames, &key);
 	return true;
 }

@@ -32,7 +32,7 @@ typedef _Bool bool;
 enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6,
        BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_QUEUE = 22, BPF_MAP_TYPE_RINGBUF = 27 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
-#define EEXIST 17
+enum { EAGAIN = 11, EEXIST = 17, ESTALE = 116 };
 enum { BPF_F_MMAPABLE = 1 << 10, BPF_RB_NO_WAKEUP = 1 };
 
 // The registers at a kprobe. Their order is ABI, so these are not relocated.
@@ -62,6 +62,9 @@ struct pt_regs {
 
 // include/linux/fs.h; macros, so BTF cannot tell them. The same since 5.1.
 #define FMODE_WRITE 0x2
+#define MAY_EXEC 1
+#define MAY_WRITE 2
+#define MAY_READ 4
 #define FMODE_CREATED 0x100000
 #define O_TMPFILE 020000000 // __O_TMPFILE of include/uapi/asm-generic/fcntl.h
 
@@ -92,13 +95,52 @@ typedef struct {
 	u32 val;
 } kgid_t;
 
+struct posix_acl_entry {
+	short e_tag;
+	unsigned short e_perm;
+	u32 e_id; // a union of ids
+};
+
+struct posix_acl {
+	unsigned int a_count;
+	struct posix_acl_entry a_entries[];
+};
+
 struct inode {
 	u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	unsigned int i_flags;
+	struct posix_acl *i_acl;
+	struct posix_acl *i_default_acl;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
 	s64 i_size;
 	u32 i_generation;
+};
+
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+// The times of an inode, to 6.6, to 6.10, and since.
+struct inode___whole {
+	struct timespec64 i_mtime;
+	struct timespec64 i_atime;
+};
+
+struct inode___hidden {
+	struct timespec64 __i_mtime;
+	struct timespec64 __i_atime;
+};
+
+struct inode___split {
+	s64 i_mtime_sec;
+	s64 i_atime_sec;
+	u32 i_mtime_nsec;
+	u32 i_atime_nsec;
 };
 
 struct hlist_bl_node {
@@ -121,6 +163,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	int mnt_id;
 };
 
 struct path {
@@ -166,6 +209,18 @@ enum bpf_func_id {
 
 struct iattr {
 	unsigned int ia_valid;
+	struct file *ia_file;
+};
+
+struct renamedata {
+	struct dentry *old_dentry;
+	struct dentry *new_dentry;
+};
+
+struct linux_binprm {
+	struct file *file;
+	const char *filename;
+	const char *interp;
 };
 
 #pragma clang attribute pop
@@ -174,7 +229,11 @@ struct iattr {
 // (programs on trampolines), else through the probe helper. One body of code
 // serves both; it costs about 15 instructions less per member on a trampoline.
 #ifdef PROBES
-#define fetch(p, member) BPF_CORE_READ(p, member)
+#define fetch(p, member)                                                                           \
+	({                                                                                         \
+		typeof(p) of_kernel = (p); /* a member of ours in the macro would be relocated too */ \
+		BPF_CORE_READ(of_kernel, member);                                                  \
+	})
 #else
 #define fetch(p, member) ((p)->member)
 #endif

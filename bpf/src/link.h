@@ -3,20 +3,57 @@
 // link: another name of a file; of an O_TMPFILE, which had none, it is a create.
 //
 //   linkat(2), io_uring, nfsd -> vfs_link(old_dentry, …, new_dentry)
+//
+// Either name may be the one that is watched.
 
 #include "make.h"
 
-static __always_inline void on_link(u64 first, u64 second, u64 result, u32 pointer)
+static __always_inline void emit_link(struct counters *counted, struct deed *deed, struct dentry *old, bool named)
 {
-	struct dentry *new = (void *)first;
-	struct inode *inode;
+	struct scratch *s;
+	u32 slot;
 
-	if (!committed(HOOK_LINK, result, pointer))
+	s = draft(counted, &slot, deed);
+	if (!s)
 		return;
-	inode = fetch(new, d_inode);
-	made(HOOK_LINK, inode && fetch(inode, i_nlink) == 1 ? OP_CREATE : OP_LINK, new);
+	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
+	if (named)
+		write_path(slot, s, old, deed->mnt, &s->record.old);
+	write_mountpoint(slot);
+	send(counted, slot, s);
 }
 
-SECURITY_HOOK(path_link, on_path(new_dir, new_dentry), struct dentry *old_dentry, const struct path *new_dir,
-	      struct dentry *new_dentry)
-RESULT_HOOK(vfs_link, on_link)
+static __always_inline void on_link(struct call *call)
+{
+	struct dentry *new = (void *)call->arg[0], *old = (void *)call->arg[1];
+	struct counters *counted = counters(HOOK_LINK);
+	struct inode *inode = fetch(old, d_inode);
+	struct deed deed = {.op = OP_LINK, .dentry = new, .inode = inode};
+	bool named;
+	u32 from, dir;
+
+	if (!counted || !inode)
+		return;
+	deed.error = ended(counted, call);
+	named = !unnamed(old);
+	from = named ? judge(counted, old, NULL) : DEAD;
+	dir = dir_state(counted, new, new);
+	if (from == DEAD && dir == DEAD)
+		return;
+	deed.mnt = take_mount(new);
+	deed.state = name_state(dir, new);
+	if (deed.error == NOT_TOLD || (!accepts(from) && !accepts(deed.state)))
+		return;
+	if (from == UNKNOWN)
+		deed.state = UNKNOWN;
+	if (!named && fetch(inode, i_nlink) == 1)
+		deed.op = OP_CREATE;
+	if (own())
+		count(counted->ignored);
+	else
+		emit_link(counted, &deed, old, named);
+}
+
+SECURITY_HOOK(path_link, on_path(new_dir, new_dentry, OP_LINK), struct dentry *old_dentry,
+	      const struct path *new_dir, struct dentry *new_dentry)
+RESULT_HOOK(vfs_link, 2, on_link)

@@ -1,69 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// What mkdir, mknod, link and symlink share: a name was made; and attrib: what a
-// name stands for was changed.
+// How an operation ends: what mkdir, mknod, link and symlink share, and what
+// all have that may be refused.
 
 #ifndef FIM_MAKE_H
 #define FIM_MAKE_H
 
 #include "hook.h"
 
-static __always_inline bool failed(u64 result, u32 pointer)
+#define NOT_TOLD (-1)
+
+// ended counts the call and says how it ended: 0, the error number if that is to
+// be told, or NOT_TOLD. Two errors are no refusal: the caller breaks a delegation
+// (fs/locks.c) or looks up a stale handle again, and repeats the call.
+static __always_inline int ended(struct counters *counted, struct call *call)
 {
-	return pointer ? result >= (u64)-4095 : (int)result != 0;
+	int error = error_of(call);
+
+	count(counted->seen);
+	if (!error)
+		return 0;
+	count(counted->failed);
+	if (!report_failed || error == EAGAIN || error == ESTALE)
+		return NOT_TOLD;
+	return error;
+}
+
+// concerns fills the state and the mount of a deed in a directory of that state,
+// and says whether it is to be told. It ends what phase one kept.
+static __always_inline bool concerns(struct counters *counted, struct deed *deed, u32 state)
+{
+	if (state == DEAD)
+		return false;
+	deed->mnt = take_mount(deed->dentry);
+	deed->state = name_state(state, deed->dentry);
+	if (deed->error == NOT_TOLD || !accepts(deed->state))
+		return false;
+	if (own()) {
+		count(counted->ignored);
+		return false;
+	}
+	return true;
 }
 
 // made reports a new name if it may match. Some network filesystems leave the
 // dentry negative: the event then has no identity.
-static __always_inline void made(u32 hook, u32 op, struct dentry *dentry)
+static __always_inline void made(u32 hook, u32 op, struct dentry *dentry, struct call *call)
 {
 	struct counters *counted = counters(hook);
-	u64 mnt;
-	u32 state;
+	struct deed deed = {.op = op, .dentry = dentry};
 
 	if (!counted)
 		return;
-	state = judge_change(counted, dentry);
-	if (!accepts(state))
+	deed.error = ended(counted, call);
+	if (!concerns(counted, &deed, dir_state(counted, dentry, dentry)))
 		return;
-	mnt = take_mount(dentry);
-	if (own())
-		count(counted->ignored);
-	else
-		emit(counted, op, state, (u64)dentry, mnt, fetch(dentry, d_inode));
-}
-
-// changed reports a change of what dentry names, by a road on which no mount
-// is known.
-static __always_inline void changed(u32 hook, u32 op, struct dentry *dentry)
-{
-	struct counters *counted = counters(hook);
-	u32 state;
-
-	if (!counted || unnamed(dentry))
-		return;
-	state = judge(counted, dentry, NULL);
-	if (!accepts(state))
-		return;
-	if (own())
-		count(counted->ignored);
-	else
-		emit(counted, op, state, (u64)dentry, 0, fetch(dentry, d_inode));
-}
-
-// committed counts the call and says whether it succeeded.
-static __always_inline bool committed(u32 hook, u64 result, u32 pointer)
-{
-	struct counters *counted = counters(hook);
-
-	if (!counted)
-		return false;
-	count(counted->seen);
-	if (failed(result, pointer)) {
-		count(counted->failed);
-		return false;
-	}
-	return true;
+	if (!deed.error)
+		deed.inode = fetch(dentry, d_inode);
+	emit(counted, &deed);
 }
 
 #endif

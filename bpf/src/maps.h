@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // Every map, with why it exists and its accessor. Both objects declare all of
-// them and Go makes them share one instance. Only `tags`, `deads`, `frames` and
-// `writers` may forget an entry: each can be recomputed or costs one repeated
-// event.
+// them and Go makes them share one instance. Only `tags`, `deads`, `frames`,
+// `befores`, `old_acls`, `execs` and `writers` may forget an entry: each can be
+// recomputed, or costs one repeated event, or what an event says of before.
 
 #ifndef FIM_MAPS_H
 #define FIM_MAPS_H
@@ -143,6 +143,11 @@ struct stash {
 	u64 dentry;
 	u64 parent;
 	u64 mnt;
+	u64 ino;   // of the file that goes away; of a rename the hash of the old name
+	u32 op;    // what is to come
+	u32 given; // its flags
+	u32 mode;
+	u32 unused;
 };
 
 struct {
@@ -152,6 +157,42 @@ struct {
 	__type(value, struct stash);
 } stashes SEC(".maps");
 
+// The name that a directory was to get, by thread: see mkdir.h.
+struct attempt {
+	char name[NAME_SPACE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct attempt);
+} attempts SEC(".maps");
+
+// The files that an exec(2) is about to run, by thread: a script and its
+// interpreter.
+struct image {
+	u64 dentry;
+	u64 inode; // address
+	u64 mnt;
+	u64 ino;
+	u32 generation;
+	u32 state;
+};
+
+#define IMAGES 2
+
+struct exec {
+	struct image image[IMAGES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct exec);
+} execs SEC(".maps");
+
 // Threads inside a d_move or d_exchange that bumped the epoch.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -160,23 +201,62 @@ struct {
 	__type(value, u32);
 } moving SEC(".maps");
 
-// Arguments of a function between kprobe and kretprobe, by thread and stack
-// address, which tells nested calls (overlayfs) apart.
+// A call between kprobe and kretprobe, by thread and stack address, which tells
+// nested calls (overlayfs) apart.
 struct frame_key {
 	u64 sp;
 	u64 tid;
 };
 
-struct frame {
-	u64 args[2];
+#define MAX_ARGS 5
+
+// call is one call of a function: the arguments that the body asked for, and
+// after its return the result.
+struct call {
+	u64 arg[MAX_ARGS];
+	u64 result;
+	u64 wide; // it returns an address, or an error number as one
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct frame_key);
-	__type(value, struct frame);
+	__type(value, struct call);
 } frames SEC(".maps");
+
+// What was before a change of attributes, by thread and what the change is of.
+// Forgetting one leaves an event without it.
+struct subject {
+	u64 dentry;
+	u64 tid;
+};
+
+struct before {
+	struct attributes attributes;
+	u32 flags; // i_flags
+	u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct subject);
+	__type(value, struct before);
+} befores SEC(".maps");
+
+struct acl {
+	u32 bytes;
+	u32 cut;
+	struct acl_entry entries[MAX_ACL];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct subject);
+	__type(value, struct acl);
+} old_acls SEC(".maps");
 
 // Open files that were modified, by file address: who wrote last and how big
 // the file was before the first write. Ends at the file's release, which every
@@ -314,6 +394,7 @@ struct trail {
 struct scratch {
 	struct walk walk;
 	struct trail trail;
+	struct acl acl;
 	struct record record; // directly before its data: sent as one piece
 	char data[DATA_SIZE + NAME_SPACE];
 };

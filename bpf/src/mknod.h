@@ -7,20 +7,22 @@
 
 #include "make.h"
 
-static __always_inline void on_mknod(u64 first, u64 second, u64 result, u32 pointer)
+static __always_inline void on_mknod(struct call *call)
 {
-	struct dentry *dentry = (void *)first;
-	struct inode *inode;
+	struct dentry *dentry = (void *)call->arg[0];
+	struct inode *inode = fetch(dentry, d_inode);
 	u32 op = OP_MKNOD;
 
-	if (!committed(HOOK_MKNOD, result, pointer))
-		return;
-	inode = fetch(dentry, d_inode);
 	if (inode && (fetch(inode, i_mode) & S_IFMT) == S_IFREG)
 		op = OP_CREATE;
-	made(HOOK_MKNOD, op, dentry);
+	made(HOOK_MKNOD, op, dentry, call);
 }
 
-SECURITY_HOOK(path_mknod, on_path(dir, dentry), const struct path *dir, struct dentry *dentry)
-RESULT_HOOK(vfs_mknod, on_mknod)
-RESULT_HOOK(vfs_create, on_mknod)
+static __always_inline void on_create(struct call *call)
+{
+	made(HOOK_MKNOD, OP_CREATE, (void *)call->arg[0], call);
+}
+
+SECURITY_HOOK(path_mknod, on_path(dir, dentry, OP_MKNOD), const struct path *dir, struct dentry *dentry)
+RESULT_HOOK(vfs_mknod, 1, on_mknod)
+RESULT_HOOK(vfs_create, 1, on_create)

@@ -11,15 +11,18 @@
 // not call them for plain writes: there security_file_permission stands in, which
 // sees the attempt only.
 // truncate(2), ftruncate and O_TRUNC pass notify_change: see setattr.h.
+// fallocate(2) passes vfs_fallocate as well.
 //
 // Reported once per open file and process and again after REARM: a descriptor
 // handed to another process has its own event, a log open for weeks does not
 // stay silent.
 
-#include "hook.h"
+#ifndef FIM_MODIFY_H
+#define FIM_MODIFY_H
+
+#include "make.h"
 
 #define REARM (5ull * 1000 * 1000 * 1000) // nanoseconds
-#define MAY_WRITE 2                       // include/linux/fs.h
 
 static __always_inline void count_soiled(struct inode *inode)
 {
@@ -63,59 +66,71 @@ static __always_inline bool due(u64 file, u64 serial)
 	return true;
 }
 
-static __always_inline void emit_modify(struct counters *counted, u32 state, struct dentry *dentry, u64 mnt,
-					struct inode *inode, struct dirty *dirty, u32 flags)
+static __always_inline void emit_modify(struct counters *counted, struct deed *deed, struct dirty *dirty, bool over)
 {
 	struct scratch *s;
 	u32 slot;
 
 	if (dirty)
 		fill_actor(&dirty->actor);
-	s = draft(counted, &slot, OP_MODIFY, state, inode);
+	s = draft(counted, &slot, deed);
 	if (!s)
 		return;
-	s->record.flags &= ~FLAG_SIZE; // the write is yet to come
-	s->record.old_size = s->record.size;
-	s->record.flags |= FLAG_OLD_SIZE | flags;
-	write_path(slot, s, dentry, mnt, &s->record.path);
-	write_mountpoint(slot);
+	if (!over) { // the write is yet to come
+		s->record.flags &= ~FLAG_SIZE;
+		s->record.before.size = s->record.now.size;
+		s->record.flags |= FLAG_OLD_SIZE;
+	}
+	write_paths(slot, s, deed);
 	send(counted, slot, s);
 }
 
-static __always_inline void on_modify(struct file *file, u32 flags)
+// on_modify: over says that it took effect already.
+static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 {
 	struct counters *counted = counters(HOOK_MODIFY);
-	struct vfsmount *mnt = fetch(file, f_path.mnt);
-	struct dentry *dentry = fetch(file, f_path.dentry);
 	struct inode *inode = fetch(file, f_inode);
+	struct deed deed = {.op = OP_MODIFY, .dentry = fetch(file, f_path.dentry), .inode = inode, .flags = flags};
+	struct vfsmount *mnt = fetch(file, f_path.mnt);
 	struct dirty *dirty;
-	u32 state;
 
-	if (!counted || !inode || !dentry)
+	if (!counted || !inode || !deed.dentry)
 		return;
 	count(counted->seen);
 	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
 		return;
-	state = judge(counted, dentry, mnt);
-	if (!accepts(state))
+	deed.state = judge(counted, deed.dentry, mnt);
+	if (!accepts(deed.state))
 		return;
 	if (own()) {
 		count(counted->ignored);
 		return;
 	}
+	deed.mnt = (u64)mnt;
 	dirty = soil(counted, (u64)file, inode, (u64)mnt);
 	if (due((u64)file, dirty ? dirty->serial : 0))
-		emit_modify(counted, state, dentry, (u64)mnt, inode, dirty, flags);
+		emit_modify(counted, &deed, dirty, over);
 }
 
 static __always_inline void on_permission(struct file *file, int mask)
 {
 	if (mask & MAY_WRITE)
-		on_modify(file, FLAG_ATTEMPT);
+		on_modify(file, FLAG_ATTEMPT, false);
 }
 
-ENTRY_HOOK(file_update_time, on_modify(file, 0), struct file *file)
-ENTRY_HOOK(file_modified, on_modify(file, 0), struct file *file)
-ENTRY_HOOK(kiocb_modified, on_modify(fetch(iocb, ki_filp), 0), struct kiocb *iocb)
-ENTRY_HOOK(file_update_time_flags, on_modify(file, 0), struct file *file)
+// on_fallocate is for filesystems that call none of the others there (tmpfs
+// before 6.0).
+static __always_inline void on_fallocate(struct call *call)
+{
+	if (!error_of(call))
+		on_modify((void *)call->arg[0], 0, true);
+}
+
+ENTRY_HOOK(file_update_time, on_modify(file, 0, false), struct file *file)
+ENTRY_HOOK(file_modified, on_modify(file, 0, false), struct file *file)
+ENTRY_HOOK(kiocb_modified, on_modify(fetch(iocb, ki_filp), 0, false), struct kiocb *iocb)
+ENTRY_HOOK(file_update_time_flags, on_modify(file, 0, false), struct file *file)
 SECURITY_HOOK(file_permission, on_permission(file, mask), struct file *file, int mask)
+RESULT_HOOK(vfs_fallocate, 1, on_fallocate)
+
+#endif

@@ -10,7 +10,7 @@
 // LSM program it runs behind the other modules, which `lsm=` lists before bpf;
 // as fexit or kretprobe it sees their verdict.
 
-#include "hook.h"
+#include "make.h"
 
 // take_seed makes the directory just opened a seed. The hook takes the inode
 // itself, because no number that user space sees names it surely (btrfs
@@ -47,42 +47,79 @@ static __always_inline bool is_seed(void)
 	return control.seed_tid && own() && control.seed_tid == (u32)bpf_get_current_pid_tgid();
 }
 
-static __always_inline void on_open(u64 first, u64 second, u64 result, u32 pointer)
+static __always_inline void on_open(struct file *file)
 {
 	struct counters *counted = counters(HOOK_OPEN);
-	struct file *file = (void *)first;
-	struct dentry *dentry;
-	u32 op, state;
+	struct vfsmount *mnt;
+	struct deed deed = {.flags = FLAG_GIVEN};
 
 	if (!counted)
 		return;
 	count(counted->seen);
-	if ((int)result) {
-		count(counted->failed);
-		return;
-	}
 	if (is_seed()) {
 		take_seed(file);
 		return;
 	}
-	op = fetch(file, f_mode) & FMODE_CREATED ? OP_CREATE : OP_OPEN;
-	if (!is_wanted(op) || nameless(file))
+	deed.op = fetch(file, f_mode) & FMODE_CREATED ? OP_CREATE : OP_OPEN;
+	if (!is_wanted(deed.op) || nameless(file))
 		return;
-	dentry = fetch(file, f_path.dentry);
-	state = judge(counted, dentry, fetch(file, f_path.mnt));
-	if (!accepts(state))
+	deed.dentry = fetch(file, f_path.dentry);
+	mnt = fetch(file, f_path.mnt);
+	deed.state = judge(counted, deed.dentry, mnt);
+	if (!accepts(deed.state))
 		return;
+	deed.mnt = (u64)mnt;
+	deed.inode = fetch(file, f_inode);
+	deed.given = fetch(file, f_flags);
 	if (own())
 		count(counted->ignored);
 	else
-		emit(counted, op, state, (u64)dentry, (u64)fetch(file, f_path.mnt), fetch(file, f_inode));
+		emit(counted, &deed);
+}
+
+static __always_inline void on_opened(struct call *call)
+{
+	struct counters *counted = counters(HOOK_OPEN);
+
+	if (!error_of(call))
+		on_open((void *)call->arg[0]);
+	else if (counted)
+		count(counted->failed);
+}
+
+// on_may_open tells of an opening or execution that permissions refused. It
+// comes before security_file_open and alone sees these.
+static __always_inline void on_may_open(struct call *call)
+{
+	struct counters *counted = counters(HOOK_OPEN);
+	const struct path *path = (void *)call->arg[0];
+	struct deed deed = {.op = OP_OPEN, .given = call->arg[2], .flags = FLAG_GIVEN};
+	struct vfsmount *mnt;
+	u32 mode = call->arg[1];
+
+	if (!counted || !error_of(call))
+		return;
+	deed.error = ended(counted, call);
+	if (deed.error == NOT_TOLD)
+		return;
+	if (mode & MAY_EXEC && !(mode & (MAY_READ | MAY_WRITE)))
+		deed = (struct deed){.op = OP_EXEC, .error = deed.error};
+	deed.dentry = fetch(path, dentry);
+	mnt = fetch(path, mnt);
+	deed.state = judge(counted, deed.dentry, mnt);
+	if (!accepts(deed.state) || own())
+		return;
+	deed.mnt = (u64)mnt;
+	deed.inode = fetch(deed.dentry, d_inode);
+	emit(counted, &deed);
 }
 
 #ifndef PROBES
 SEC("lsm/file_open") int BPF_PROG(lsm_security_file_open, struct file *file)
 {
-	on_open((u64)file, 0, 0, 0);
+	on_open(file);
 	return 0;
 }
 #endif
-RESULT_HOOK(security_file_open, on_open)
+RESULT_HOOK(security_file_open, 1, on_opened)
+RESULT_HOOK(may_open, 3, on_may_open)

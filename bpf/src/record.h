@@ -42,9 +42,16 @@ enum flag {
 	FLAG_CUT = 4,        // the path is longer than MAX_PATH or MAX_DEPTH; its root side is missing
 	FLAG_UNSTABLE = 8,   // renames kept overtaking the walk: names may mix two moments
 	FLAG_VIEW = 16,      // the view path is complete
-	FLAG_OLD_SIZE = 32,  // old_size is known
-	FLAG_SIZE = 64,      // size is known
+	FLAG_OLD_SIZE = 32,  // before.size is known
+	FLAG_SIZE = 64,      // now.size is known
 	FLAG_ATTEMPT = 128,  // whether it succeeded is not known
+	FLAG_NOW = 256,      // the rest of `now` is known
+	FLAG_BEFORE = 512,   // the rest of `before` is known
+	FLAG_GIVEN = 1024,   // given is known
+	FLAG_OLD_GIVEN = 2048, // old_given is known
+	FLAG_ACL = 4096,     // the ACL is known; none if it has no bytes
+	FLAG_OLD_ACL = 8192, // the one before is known
+	FLAG_TEXT_CUT = 16384, // text or an ACL is longer than there was room for
 };
 
 #define MAX_PATH 4096  // bytes of one path, as PATH_MAX
@@ -75,28 +82,61 @@ struct names {
 	u16 unused;
 };
 
+// attributes are what stat(2) shows of a file and operations change. Ids are
+// those of the initial user namespace.
+struct attributes {
+	u64 size;
+	s64 mtime; // seconds since the Unix epoch
+	s64 atime;
+	u32 mtime_nsec;
+	u32 atime_nsec;
+	u32 uid;
+	u32 gid;
+	u32 nlink;
+	u16 mode;
+	u16 unused;
+};
+
 // record is one event. Behind it in the ring lie its data: the names of
 // `path`, then those of `old`, then those of `view` (the mountpoint as the
-// actor sees it, leaf to root), then `target_bytes` of a symlink's target.
+// actor sees it, leaf to root), then the bytes of `text` (what a symlink points
+// to, or the name of an extended attribute), then the entries of the ACL and of
+// the one before.
 struct record {
 	u64 time; // CLOCK_BOOTTIME, nanoseconds
 	u64 ino;
 	u64 old_ino;
-	u64 size;
-	u64 old_size;
 	u64 magic; // s_magic of the filesystem
-	u32 dev;   // s_dev, the kernel's encoding: major << 20 | minor
-	u32 nlink;
-	u16 mode;
-	u16 op;
+	struct attributes now; // after the operation; of a refused one, as they are
+	struct attributes before;
+	u32 dev; // s_dev, the kernel's encoding: major << 20 | minor
 	u32 flags;
+	u32 given;     // flags, by operation: O_*, RENAME_*, PROT_*, XATTR_*, FS_*_FL
+	u32 old_given; // chattr: S_* of the inode before
+	u32 mount_id;  // 0: not known
+	u16 op;
+	u16 error; // errno; 0: it succeeded
 	struct actor actor;
 	struct names path;
 	struct names old;
 	struct names view;
-	u32 target_bytes;
+	u16 text_bytes;
+	u16 acl_bytes;
+	u16 old_acl_bytes;
+	u16 unused;
 	u32 data_bytes;
+	u32 unused2;
 };
+
+// entry is one of an ACL, as both struct posix_acl and the extended attribute
+// have it (include/uapi/linux/posix_acl_xattr.h).
+struct acl_entry {
+	u16 tag;
+	u16 permissions;
+	u32 id;
+};
+
+#define MAX_ACL 64 // entries that are told
 
 // hook numbers the rows of counters; the order is that of hooks in Go.
 enum hook {
@@ -111,6 +151,8 @@ enum hook {
 	HOOK_MKNOD,
 	HOOK_STASH,
 	HOOK_ATTRIB,
+	HOOK_MMAP,
+	HOOK_EXEC,
 	HOOKS,
 };
 
@@ -124,6 +166,7 @@ struct counters {
 	u64 lost_ring;
 	u64 lost_map;
 	u64 lost_scratch;
+	u64 lost_outcome; // begun, and the end was not seen
 };
 
 // walks are the automaton's own counters, per CPU.

@@ -10,7 +10,7 @@
 // Renaming one hard link over another of the same file does nothing and does
 // not come here.
 
-#include "hook.h"
+#include "make.h"
 
 static __always_inline bool is_directory(struct inode *inode)
 {
@@ -52,33 +52,49 @@ static __always_inline bool moves_directory(struct dentry *from, struct dentry *
 	return is_directory(fetch(from, d_inode)) || (exchange && is_directory(fetch(to, d_inode)));
 }
 
-static __always_inline void emit_rename(struct counters *counted, u32 state, struct dentry *from,
-					struct dentry *to, u64 mnt, u64 replaced)
+static __always_inline void emit_rename(struct counters *counted, struct deed *deed, struct dentry *from,
+					u64 replaced)
 {
 	struct scratch *s;
 	u32 slot;
 
-	s = draft(counted, &slot, OP_RENAME, state, fetch(from, d_inode));
+	s = draft(counted, &slot, deed);
 	if (!s)
 		return;
 	s->record.old_ino = replaced;
-	write_path(slot, s, to, mnt, &s->record.path);
-	write_path(slot, s, from, mnt, &s->record.old);
+	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
+	write_path(slot, s, from, deed->mnt, &s->record.old);
 	write_mountpoint(slot);
 	send(counted, slot, s);
 }
 
-static __always_inline u32 either(u32 a, u32 b)
+// moves fills the state of a deed by both of its sides, and says whether it is to
+// be told. It ends what phase one kept.
+static __always_inline bool moves(struct counters *counted, struct deed *deed, struct dentry *from, u32 old, u32 new)
 {
-	return a == UNKNOWN || b == UNKNOWN ? UNKNOWN : a;
+	struct stash stash = {};
+
+	take(from, &stash);
+	deed->mnt = stash.mnt;
+	deed->given = stash.given;
+	deed->flags = stash.dentry ? FLAG_GIVEN : 0;
+	deed->state = old == UNKNOWN || new == UNKNOWN ? UNKNOWN : old;
+	if (!accepts(old) && !accepts(new))
+		return false;
+	if (own()) {
+		count(counted->ignored);
+		return false;
+	}
+	return true;
 }
 
 static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
 {
 	struct counters *counted = counters(HOOK_RENAME);
 	struct inode *replaced = fetch(to, d_inode);
-	u64 mnt, key = (u64)replaced;
-	u32 old, new, state;
+	struct deed deed = {.op = OP_RENAME, .dentry = to, .inode = fetch(from, d_inode)};
+	u64 key = (u64)replaced;
+	u32 old, new;
 
 	if (!counted)
 		return;
@@ -93,36 +109,69 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	new = name_state(new, to);
 	if (moves_directory(from, to, exchange))
 		move_begins(counted, old, new);
-	if (!accepts(old) && !accepts(new))
+	if (!moves(counted, &deed, from, old, new))
 		return;
-	mnt = take_mount(from);
-	if (own()) {
-		count(counted->ignored);
+	emit_rename(counted, &deed, from, exchange || !replaced ? 0 : fetch(replaced, i_ino));
+	if (!exchange)
 		return;
-	}
-	state = either(old, new);
-	emit_rename(counted, state, from, to, mnt, exchange || !replaced ? 0 : fetch(replaced, i_ino));
-	if (exchange)
-		emit_rename(counted, state, to, from, mnt, 0);
+	deed.dentry = from;
+	deed.inode = replaced;
+	emit_rename(counted, &deed, to, 0);
 }
 
 // on_path_rename keeps the mount if either side may be watched.
 static __always_inline void on_path_rename(const struct path *old_dir, struct dentry *old_dentry,
-					   const struct path *new_dir)
+					   const struct path *new_dir, u32 given)
 {
 	struct counters *counted = counters(HOOK_STASH);
 	struct dentry *from = fetch(old_dir, dentry), *to = fetch(new_dir, dentry);
 	struct vfsmount *mnt = fetch(old_dir, mnt);
+	struct stash stash = {.op = OP_RENAME, .given = given};
 
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, from, mnt) != DEAD || (from != to && state_of(counted, to, mnt) != DEAD))
-		keep_mount(counted, mnt, from, old_dentry);
+	if (state_of(counted, from, mnt) == DEAD && (from == to || state_of(counted, to, mnt) == DEAD))
+		return;
+	stash.dentry = (u64)old_dentry;
+	stash.parent = (u64)from;
+	stash.mnt = (u64)mnt;
+	stash.ino = fetch(old_dentry, d_name.hash);
+	keep(counted, &stash);
 }
 
-SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir), const struct path *old_dir,
-	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+// on_renamed is the end of a rename. One that succeeded took the stash away when
+// the name moved; of two names of one file none moves.
+static __always_inline void on_renamed(struct call *call)
+{
+	struct counters *counted = counters(HOOK_RENAME);
+	struct renamedata *data = (void *)call->arg[0];
+	struct dentry *from = fetch(data, old_dentry), *to = fetch(data, new_dentry);
+	struct deed deed = {.op = OP_RENAME, .dentry = to};
+	u32 old, new, tid = bpf_get_current_pid_tgid();
+	struct stash *stash;
+
+	if (!counted)
+		return;
+	if (!error_of(call)) {
+		stash = stash_of(from);
+		if (!stash)
+			return;
+		if (stash->parent != (u64)fetch(from, d_parent) || stash->ino != fetch(from, d_name.hash))
+			count(counted->lost_outcome);
+		bpf_map_delete_elem(&stashes, &tid);
+		return;
+	}
+	deed.error = ended(counted, call);
+	old = dir_state(counted, from, from);
+	new = dir_state(counted, to, from);
+	if (old == DEAD && new == DEAD)
+		return;
+	deed.inode = fetch(from, d_inode);
+	if (moves(counted, &deed, from, name_state(old, from), name_state(new, to)) && deed.error != NOT_TOLD)
+		emit_rename(counted, &deed, from, 0);
+}
+
 // on_twin voids the tags a second time. A probe is skipped on a CPU where a task
 // was preempted in a map call of bpf(2), a program on a trampoline where one was
 // preempted in the program itself: where both hang on a function, no user without
@@ -139,6 +188,9 @@ static __always_inline void on_twin(struct dentry *from, struct dentry *to, bool
 	move_begins(counted, old, new);
 }
 
+SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir, flags), const struct path *old_dir,
+	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
+RESULT_HOOK(vfs_rename, 1, on_renamed)
 ENTRY_HOOK(d_move, on_move(dentry, target, false), struct dentry *dentry, struct dentry *target)
 ENTRY_HOOK(d_exchange, on_move(dentry1, dentry2, true), struct dentry *dentry1, struct dentry *dentry2)
 EXIT_HOOK(d_move, move_ends())

@@ -1,22 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// notify_change: a new size is a modify, other attributes are an attrib.
+// notify_change: truncate, chmod, chown and utimes.
 //
 //   truncate(2), ftruncate(2), O_TRUNC, chmod(2), chown(2), utimensat(2), nfsd,
 //   file_remove_privs (a write strips set-id bits) -> notify_change
+//
+// What was before is read at its entry.
 
 #include "attrib.h"
+#include "modify.h"
 
-static __always_inline void on_setattr(u64 first, u64 second, u64 result, u32 pointer)
+// Of iattr.ia_valid (include/linux/fs.h).
+#define ATTR_MODE (1 << 0)
+#define ATTR_UID (1 << 1)
+#define ATTR_GID (1 << 2)
+#define ATTR_SIZE (1 << 3)
+#define ATTR_ATIME (1 << 4)
+#define ATTR_MTIME (1 << 5)
+#define ATTR_KILL_SUID (1 << 11)
+#define ATTR_KILL_SGID (1 << 12)
+#define ATTR_FILE (1 << 13)
+
+// setting is the operation that asked for these attributes, 0 if none did. A
+// change of size sets times and strips set-id bits by itself; a write strips
+// those bits as well, and then notify_change has turned ATTR_KILL_S*ID into
+// ATTR_MODE (it forbids callers to set both).
+static __always_inline u32 setting(u32 valid)
 {
-	struct iattr *attr = (void *)second;
-	u32 valid = fetch(attr, ia_valid);
-	u32 hook = valid & ATTR_SIZE ? HOOK_MODIFY : HOOK_ATTRIB;
-
-	if (!(valid & ATTR_SIZE) && !asked(valid))
-		return;
-	if (committed(hook, result, pointer))
-		changed(hook, hook == HOOK_MODIFY ? OP_MODIFY : OP_ATTRIB, (void *)first);
+	if (valid & ATTR_SIZE)
+		return OP_TRUNCATE;
+	if (valid & (ATTR_UID | ATTR_GID))
+		return OP_CHOWN;
+	if (valid & ATTR_MODE && !(valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)))
+		return OP_CHMOD;
+	return valid & (ATTR_ATIME | ATTR_MTIME) ? OP_UTIMES : 0;
 }
 
-RESULT_HOOK(notify_change, on_setattr)
+// file_of is the open file that is truncated and whose close is to be told.
+static __always_inline struct file *file_of(struct iattr *attr, u32 valid)
+{
+	struct file *file;
+
+	if ((valid & (ATTR_SIZE | ATTR_FILE)) != (ATTR_SIZE | ATTR_FILE))
+		return NULL;
+	file = fetch(attr, ia_file);
+	if (!file || !(fetch(file, f_mode) & FMODE_WRITE) || nameless(file))
+		return NULL;
+	return file;
+}
+
+static __always_inline void before_setattr(struct call *call)
+{
+	struct dentry *dentry = (void *)call->arg[0];
+	struct iattr *attr = (void *)call->arg[1];
+	u32 valid = fetch(attr, ia_valid);
+	struct counters *counted = counters(HOOK_ATTRIB);
+	struct file *file;
+
+	if (!counted || !setting(valid) || !note_before(counted, dentry))
+		return;
+	file = file_of(attr, valid);
+	if (file)
+		soil(counted, (u64)file, fetch(file, f_inode), (u64)fetch(file, f_path.mnt));
+}
+
+// written notes who truncated, for the close.
+static __always_inline void written(struct file *file)
+{
+	u64 key = (u64)file;
+	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &key);
+
+	if (dirty)
+		fill_actor(&dirty->actor);
+}
+
+static __always_inline void on_setattr(struct call *call)
+{
+	struct iattr *attr = (void *)call->arg[1];
+	u32 valid = fetch(attr, ia_valid);
+	struct deed deed = {.op = setting(valid), .dentry = (void *)call->arg[0]};
+	struct file *file = file_of(attr, valid);
+
+	if (!deed.op)
+		return;
+	changed(HOOK_ATTRIB, &deed, call);
+	if (file && !error_of(call))
+		written(file);
+}
+
+SECURITY_HOOK(path_chmod, on_path_itself(path, OP_CHMOD), const struct path *path)
+SECURITY_HOOK(path_chown, on_path_itself(path, OP_CHOWN), const struct path *path)
+SECURITY_HOOK(path_truncate, on_path_itself(path, OP_TRUNCATE), const struct path *path)
+ENTRY_HOOK(vfs_utimes, on_path_itself(path, OP_UTIMES), const struct path *path)
+AROUND_HOOK(notify_change, 2, before_setattr, on_setattr)

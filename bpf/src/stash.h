@@ -4,60 +4,130 @@
 // it per thread until the change is committed. The commit is the authority; it
 // computes the state itself and works without a stash (nfsd, ksmbd, overlayfs
 // have none: then the view path is absent).
+//
+// A stash that is still there when the thread begins something else, or ends,
+// is of an operation whose end was not seen: it is counted, and told as lost.
 
 #ifndef FIM_STASH_H
 #define FIM_STASH_H
 
 #include "emit.h"
 
-static __always_inline void keep_mount(struct counters *counted, struct vfsmount *mnt, struct dentry *parent,
-				       struct dentry *dentry)
+// Whether the ends of all operations are watched, those of failed ones as well:
+// then what is left behind was missed.
+const volatile u32 resolves = 0;
+
+// outlives says whether a stash may rightly be left behind: open(2) asks
+// security_path_mknod before it creates, and creates by another road; changes of
+// attributes may fail before they begin.
+static __always_inline bool outlives(struct stash *stash)
 {
-	struct stash stash = {(u64)dentry, (u64)parent, (u64)mnt};
+	return stash->op == OP_MKNOD || stash->op >= OP_CHMOD || stash->op == OP_TRUNCATE;
+}
+
+// leave drops what the thread left behind.
+static __always_inline void leave(struct counters *counted, u32 tid)
+{
+	struct stash *stash = bpf_map_lookup_elem(&stashes, &tid);
+
+	if (!stash)
+		return;
+	if (!outlives(stash))
+		count(counted->lost_outcome);
+	bpf_map_delete_elem(&stashes, &tid);
+}
+
+static __always_inline void keep(struct counters *counted, struct stash *stash)
+{
 	u32 tid = bpf_get_current_pid_tgid();
 
-	if (bpf_map_update_elem(&stashes, &tid, &stash, BPF_ANY))
+	if (resolves)
+		leave(counted, tid);
+	if (bpf_map_update_elem(&stashes, &tid, stash, BPF_ANY))
 		count(counted->lost_map);
 	else
 		count(counted->emitted);
 }
 
-// on_path is the first phase of every change but rename: dir is where dentry
-// will be made or removed.
-static __always_inline void on_path(const struct path *dir, struct dentry *dentry)
+// begins is the first phase of a change of dentry, which is, or will be, in
+// directory parent; gone is the file that it takes away.
+static __always_inline void begins(u32 op, struct vfsmount *mnt, struct dentry *parent, struct dentry *dentry,
+				   struct inode *gone)
 {
 	struct counters *counted = counters(HOOK_STASH);
-	struct vfsmount *mnt = fetch(dir, mnt);
-	struct dentry *parent = fetch(dir, dentry);
+	struct stash stash = {.op = op};
 
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, parent, mnt) != DEAD)
-		keep_mount(counted, mnt, parent, dentry);
+	if (state_of(counted, parent, mnt) == DEAD)
+		return;
+	stash.dentry = (u64)dentry;
+	stash.parent = (u64)parent;
+	stash.mnt = (u64)mnt;
+	if (gone) { // at the end the dentry does not have it
+		stash.ino = fetch(gone, i_ino);
+		stash.mode = fetch(gone, i_mode);
+	}
+	keep(counted, &stash);
+}
+
+// on_path: dir is where dentry will be made.
+static __always_inline void on_path(const struct path *dir, struct dentry *dentry, u32 op)
+{
+	begins(op, fetch(dir, mnt), fetch(dir, dentry), dentry, NULL);
+}
+
+// on_path_removal: dentry will be removed from dir.
+static __always_inline void on_path_removal(const struct path *dir, struct dentry *dentry, u32 op)
+{
+	begins(op, fetch(dir, mnt), fetch(dir, dentry), dentry, fetch(dentry, d_inode));
+}
+
+// on_path_itself: what path names will be changed.
+static __always_inline void on_path_itself(const struct path *path, u32 op)
+{
+	struct dentry *dentry = fetch(path, dentry);
+
+	begins(op, fetch(path, mnt), fetch(dentry, d_parent), dentry, NULL);
+}
+
+// stash_of is what phase one kept for this dentry.
+static __always_inline struct stash *stash_of(struct dentry *dentry)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct stash *stash = bpf_map_lookup_elem(&stashes, &tid);
+
+	return stash && stash->dentry == (u64)dentry ? stash : NULL;
+}
+
+// take copies it, and ends it.
+static __always_inline void take(struct dentry *dentry, struct stash *copy)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct stash *stash = stash_of(dentry);
+
+	if (!stash || stash->parent != (u64)fetch(dentry, d_parent))
+		return;
+	*copy = *stash;
+	bpf_map_delete_elem(&stashes, &tid);
 }
 
 // take_mount is the mount that phase one kept for this dentry, or 0.
 static __always_inline u64 take_mount(struct dentry *dentry)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct stash *stash = bpf_map_lookup_elem(&stashes, &tid);
-	u64 mnt;
+	struct stash stash = {};
 
-	if (!stash || stash->dentry != (u64)dentry || stash->parent != (u64)fetch(dentry, d_parent))
-		return 0;
-	mnt = stash->mnt;
-	bpf_map_delete_elem(&stashes, &tid);
-	return mnt;
+	take(dentry, &stash);
+	return stash.mnt;
 }
 
 // peek_mount is take_mount for a climb, which may end in nothing.
 static __always_inline u64 peek_mount(struct dentry *dentry)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct stash *stash = bpf_map_lookup_elem(&stashes, &tid);
+	struct stash *stash = stash_of(dentry);
 
-	return stash && stash->dentry == (u64)dentry ? stash->mnt : 0;
+	return stash ? stash->mnt : 0;
 }
 
 // dir_state is the state of the directory of dentry, which changes. Only a
@@ -71,12 +141,6 @@ static __always_inline u32 dir_state(struct counters *counted, struct dentry *de
 		return state;
 	count(counted->slow);
 	return ask(dir, (void *)peek_mount(stashed));
-}
-
-// judge_change is judge for what phase one has seen.
-static __always_inline u32 judge_change(struct counters *counted, struct dentry *dentry)
-{
-	return name_state(dir_state(counted, dentry, dentry), dentry);
 }
 
 #endif

@@ -6,46 +6,28 @@
 
 #include "make.h"
 
-static __always_inline void write_target(struct scratch *s, u64 target)
-{
-	u32 at = s->trail.start;
-	long n;
-
-	if (at > DATA_SIZE - MAX_PATH)
-		return;
-	n = bpf_probe_read_kernel_str(&s->data[at & (DATA_SIZE - 1)], MAX_PATH, (void *)target);
-	if (n <= 1)
-		return;
-	s->record.target_bytes = n - 1;
-	s->trail.start = at + n - 1;
-}
-
-static __always_inline void on_symlink(u64 first, u64 second, u64 result, u32 pointer)
+static __always_inline void on_symlink(struct call *call)
 {
 	struct counters *counted = counters(HOOK_SYMLINK);
-	struct dentry *dentry = (void *)first;
+	struct dentry *dentry = (void *)call->arg[0];
+	struct deed deed = {.op = OP_SYMLINK, .dentry = dentry};
 	struct scratch *s;
-	u64 mnt;
-	u32 state, slot;
+	u32 slot;
 
-	if (!counted || !committed(HOOK_SYMLINK, result, pointer))
+	if (!counted)
 		return;
-	state = judge_change(counted, dentry);
-	if (!accepts(state))
+	deed.error = ended(counted, call);
+	if (!concerns(counted, &deed, dir_state(counted, dentry, dentry)))
 		return;
-	mnt = take_mount(dentry);
-	if (own()) {
-		count(counted->ignored);
-		return;
-	}
-	s = draft(counted, &slot, OP_SYMLINK, state, fetch(dentry, d_inode));
+	if (!deed.error)
+		deed.inode = fetch(dentry, d_inode);
+	s = draft(counted, &slot, &deed);
 	if (!s)
 		return;
-	write_path(slot, s, dentry, mnt, &s->record.path);
-	write_mountpoint(slot);
-	write_target(s, second);
+	write_paths(slot, s, &deed);
+	write_text(s, call->arg[1]);
 	send(counted, slot, s);
 }
 
-SECURITY_HOOK(path_symlink, on_path(dir, dentry), const struct path *dir, struct dentry *dentry)
-RESULT_HOOK(vfs_symlink, on_symlink)
+SECURITY_HOOK(path_symlink, on_path(dir, dentry, OP_SYMLINK), const struct path *dir, struct dentry *dentry)
+RESULT_HOOK(vfs_symlink, 2, on_symlink)
