@@ -360,11 +360,15 @@ var attacks = []attack{{
 		{asNobody + "chmod 666 /etc/passwd", ""},
 		{asNobody + "ln -s /tmp/evil /etc/cron.d/evil", ""},
 		{asNobody + "mkdir /etc/cron.d/evil", ""},
-		{asNobody + `perl -e 'truncate "/etc/crontab", 0 or exit 1'`, ""},
+		{asNobody + "setfattr -n user.note -v x /etc/passwd", ""},
+		{asNobody + "cat /etc/ssh/ssh_host_ed25519_key", ""},
+		{asNobody + "sh -c 'echo evil >>/etc/passwd'", ""},
+		{asNobody + "/etc/cron.d/job", ""}, // not executable
 	},
 	lookAlike: []string{
 		asNobody + "rm -f /etc/hosts", // not sensitive
 		asNobody + "rm /tmp/none",
+		asNobody + "ls /etc/polkit-1",
 		"! rmdir /etc/cron.d 2>/dev/null", // not empty
 		"! mkdir /etc/cron.d 2>/dev/null",
 		"! setfattr -x trusted.none /etc/passwd 2>/dev/null",
