@@ -325,19 +325,26 @@ func TestAnEditorsSaveAlertsOnce(t *testing.T) {
 	}
 }
 
-// editor returns the path of vim in a scratch system. The names that it is
-// called by are links that lead nowhere there.
+// editor returns the path of vim in a scratch system.
 func editor(t testing.TB) string {
 	t.Helper()
+	path, ok := vim()
+	if !ok {
+		t.Skip("no vim: test/setup.sh installs it")
+	}
+	return "/real" + path
+}
+
+// vim returns the path of vim. The names that it is called by are links.
+func vim() (path string, ok bool) {
 	for _, name := range []string{"vim", "vi"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
 		if path, err = filepath.EvalSymlinks(path); err == nil && strings.Contains(path, "vim") {
-			return "/real" + path
+			return path, true
 		}
 	}
-	t.Skip("no vim: test/setup.sh installs it")
-	return ""
+	return "", false
 }

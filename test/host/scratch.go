@@ -29,9 +29,10 @@ type Scratch struct {
 	init *exec.Cmd // its process 1
 }
 
-// ownProcesses says that a system has a process namespace of its own. A guest has
-// none but that of its kernel, whose numbers the eBPF backend tells.
-var ownProcesses = packed == ""
+// inGuest says that the machine is a guest, for the eBPF backend. That tells
+// process numbers as the kernel has them, so systems there have no process
+// namespace of their own; and it needs /sys, to write to tracefs as well.
+var inGuest = packed != ""
 
 // scratchRoot names, in the environment of process 1, where to build the root.
 const scratchRoot = "FIM_TEST_SCRATCH_ROOT"
@@ -58,7 +59,7 @@ func NewScratch(t testing.TB) *Scratch {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), scratchRoot+"="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	if ownProcesses {
+	if !inGuest {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
 	}
 	stdin, stdout := start(t, cmd)
@@ -116,8 +117,10 @@ func buildRoot(root string) error {
 		m.mkdir(filepath.Join(root, dir))
 	}
 	m.mount("proc", root+"/proc", "proc", 0)
-	m.readOnly("/sys", root+"/sys") // what the eBPF backend learns of the kernel
 	m.mount("/dev", root+"/dev", "", unix.MS_BIND)
+	if inGuest {
+		m.mount("/sys", root+"/sys", "", unix.MS_BIND|unix.MS_REC)
+	}
 	m.mount("tmpfs", root+"/other", "tmpfs", 0)
 	m.readOnly("/", root+"/real")
 	m.readOnly(Repo, root+Repo)
@@ -195,7 +198,7 @@ func link() error {
 // In returns what runs a command in the system, to put before its command line.
 func (s *Scratch) In() []string {
 	in := []string{"nsenter", "--target", strconv.Itoa(s.init.Process.Pid), "--mount", "--root", "--wd"}
-	if ownProcesses {
+	if !inGuest {
 		in = append(in, "--pid")
 	}
 	return append(in, "--")
