@@ -44,6 +44,7 @@ type Options struct {
 
 	flavours traits // for tests: instead of the kernel's own
 	force    bool
+	unseen   string // for tests: a function whose programs are not attached
 }
 
 // DefaultRingKiB is the size of the ring buffer if none is configured.
@@ -119,7 +120,7 @@ func (b *Backend) start(types *btf.Cache, c constants) error {
 	if b.ring, err = openRing(b.objects); err != nil {
 		return err
 	}
-	if b.links, err = attach(b.objects, b.hooks); err != nil {
+	if b.links, err = attach(b.objects, b.hooks, b.o.unseen); err != nil {
 		return err
 	}
 	b.seeder = &seeder{

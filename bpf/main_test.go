@@ -208,17 +208,24 @@ func openBackend(t testing.TB, ops []event.Op, patterns ...string) *Backend {
 // openSized is openBackend with a ring of so many KiB.
 func openSized(t testing.TB, ringKiB int, ops []event.Op, patterns ...string) *Backend {
 	t.Helper()
+	return openWith(t, func(o *Options) { o.Ops, o.RingKiB = ops, ringKiB }, patterns...)
+}
+
+// openWith is openBackend with whatever else is set.
+func openWith(t testing.TB, set func(*Options), patterns ...string) *Backend {
+	t.Helper()
 	var o watch.Options
 	for _, p := range patterns {
 		o.Include = append(o.Include, watch.Pattern{Glob: p, Name: p})
 	}
-	set, err := watch.Compile(o)
+	compiled, err := watch.Compile(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mounts, place := hostMounts(t)
-	opts := Options{Set: set, Ops: ops, HostRoot: "/", RingKiB: ringKiB, Mounts: mounts, Place: place}
+	opts := Options{Set: compiled, HostRoot: "/", Mounts: mounts, Place: place}
 	flavoursUnderTest(&opts)
+	set(&opts)
 	began := time.Now()
 	b, err := Open(opts)
 	t.Logf("open took %v", time.Since(began))

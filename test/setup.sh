@@ -4,9 +4,10 @@
 # Building and running fim needs none of them.
 set -eu
 
-# g++ builds the libsinsp host; e2fsprogs and util-linux make and mount the
+# g++ builds the libsinsp host; clang-14, llvm-14 and libbpf-dev the programs of
+# the kernel side, to compare; e2fsprogs and util-linux make and mount the
 # filesystems under test; attr and acl bring setfattr and setfacl.
-packages="g++ e2fsprogs xfsprogs btrfs-progs util-linux mount attr acl vim-tiny rsync xz-utils git"
+packages="g++ clang-14 llvm-14 libbpf-dev e2fsprogs xfsprogs btrfs-progs util-linux mount attr acl vim-tiny rsync xz-utils git"
 
 missing=""
 for p in $packages; do

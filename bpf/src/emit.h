@@ -143,15 +143,11 @@ __noinline int write_view(u32 slot)
 
 static __always_inline void start_trail(struct trail *t)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct vfsmount *mnt = (void *)t->via;
 
 	t->at = t->dentry;
-	t->mnt = fs ? t->via : 0;
+	t->mnt = t->root ? t->via : 0;
 	t->mnt_root = mnt ? (u64)BPF_CORE_READ(mnt, mnt_root) : 0;
-	t->root = fs ? (u64)BPF_CORE_READ(fs, root.dentry) : 0;
-	t->root_mnt = fs ? (u64)BPF_CORE_READ(fs, root.mnt) : 0;
 	t->used = t->start;
 	t->count = 0;
 	t->in_mount = ~0u;
@@ -246,6 +242,15 @@ static __always_inline void write_path(u32 slot, struct scratch *s, struct dentr
 		bpf_probe_read_kernel((a)->comm, COMM, &get(task, group_leader)->comm);            \
 	})
 
+// FILL_ROOT notes the actor's root directory. A task that is ending has none left.
+#define FILL_ROOT(t, task, get)                                                                    \
+	({                                                                                         \
+		(t)->root = (u64)get(task, fs, root.dentry);                                       \
+		(t)->root_mnt = (u64)get(task, fs, root.mnt);                                      \
+	})
+
+#define HAS_TASK_BTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+
 // fill_actor reads the task directly where the kernel allows it (5.11+).
 static __always_inline void fill_actor(struct actor *a)
 {
@@ -254,12 +259,25 @@ static __always_inline void fill_actor(struct actor *a)
 
 	a->tgid = id >> 32;
 	a->tid = id;
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+	if (HAS_TASK_BTF) {
 		task = bpf_get_current_task_btf();
 		FILL_ACTOR(a, task, ___arrow);
 	} else {
 		task = (void *)bpf_get_current_task();
 		FILL_ACTOR(a, task, BPF_CORE_READ);
+	}
+}
+
+static __always_inline void fill_root(struct trail *t)
+{
+	struct task_struct *task;
+
+	if (HAS_TASK_BTF) {
+		task = bpf_get_current_task_btf();
+		FILL_ROOT(t, task, ___arrow);
+	} else {
+		task = (void *)bpf_get_current_task();
+		FILL_ROOT(t, task, BPF_CORE_READ);
 	}
 }
 
@@ -369,6 +387,7 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	fill_inode(&s->record, deed->inode);
 	fill_mount(&s->record, deed->mnt);
 	fill_actor(&s->record.actor);
+	fill_root(&s->trail);
 	return s;
 }
 
