@@ -19,7 +19,7 @@ import (
 	"github.com/falco-fim/fim/test/vm/gotest"
 )
 
-var kernel = flag.String("kernel", "6.12", "kernel of the guest: 5.10, 6.1, 6.12 or 7.2")
+var kernel = flag.String("kernel", "6.12", "kernel of the guest: 6.1, 6.12 or 7.2; before, tmpfs has no flags")
 
 // inGuest are the tests that attack for real. In a guest they do so on eBPF.
 var inGuest = []string{
