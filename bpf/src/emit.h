@@ -333,13 +333,19 @@ static __always_inline void fill_attributes(struct attributes *a, struct inode *
 	FILL_ATTRIBUTES(a, inode, GET);
 }
 
-static __always_inline void fill_inode(struct record *r, struct inode *inode)
+// fill_file tells of inode, or where there is none of the filesystem: without it
+// the path would have no place.
+static __always_inline void fill_file(struct record *r, struct inode *inode, struct dentry *dentry)
 {
-	if (inode)
+	if (inode) {
 		FILL_INODE(r, inode, GET);
+	} else {
+		r->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
+		r->magic = BPF_CORE_READ(dentry, d_sb, s_magic);
+	}
 }
 
-// probe_inode is fill_inode for an address of which the verifier knows nothing.
+// probe_inode is fill_file for an address of which the verifier knows nothing.
 static __always_inline void probe_inode(struct record *r, struct inode *inode)
 {
 	FILL_INODE(r, inode, BPF_CORE_READ);
@@ -384,7 +390,7 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	s->record.flags = deed->flags;
 	if (deed->state == UNKNOWN)
 		s->record.flags |= FLAG_UNKNOWN;
-	fill_inode(&s->record, deed->inode);
+	fill_file(&s->record, deed->inode, deed->dentry);
 	fill_mount(&s->record, deed->mnt);
 	fill_actor(&s->record.actor);
 	fill_root(&s->trail);
