@@ -103,6 +103,7 @@ func (b *Backend) start(types *btf.Cache, c constants) error {
 	if err != nil {
 		return err
 	}
+	c.start = dfa.Start()
 	if b.objects, err = load(types, b.hooks, s, c); err != nil {
 		return err
 	}
@@ -114,7 +115,14 @@ func (b *Backend) start(types *btf.Cache, c constants) error {
 			return fmt.Errorf("fill the pool of scratch memory: %w", err)
 		}
 	}
-	if err := run(b.objects, armOwn, 0); err != nil {
+	if err := b.objects.table("turn").Put(nil, uint32(0)); err != nil {
+		return fmt.Errorf("let surveys of the mounts be made: %w", err)
+	}
+	var first uint64 // process, whose root directory is the host's
+	if b.o.HostRoot != "/" {
+		first = 1
+	}
+	if err := run(b.objects, armOwn, first); err != nil {
 		return err
 	}
 	if b.ring, err = openRing(b.objects); err != nil {
@@ -124,15 +132,36 @@ func (b *Backend) start(types *btf.Cache, c constants) error {
 		return err
 	}
 	b.seeder = &seeder{
-		objects: b.objects, dfa: dfa, root: b.o.HostRoot, seeds: map[uint64]*seed{},
+		objects: b.objects, dfa: dfa,
 		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
 	}
-	return b.seeder.refresh(b.o.Mounts)
+	return b.seeder.refresh()
 }
 
 // Refresh takes the host's mounts as they are now. It is to be called after
-// every change of the mount table, by the thread that calls Next.
-func (b *Backend) Refresh(mounts []Mount) error { return b.seeder.refresh(mounts) }
+// every change of the mount table, by the thread that calls Next: the kernel side
+// has seen by itself what was mounted, and learns so what was unmounted.
+func (b *Backend) Refresh() error { return b.seeder.refresh() }
+
+// Moves is what the kernel side knows of the times at which mounts got to where
+// they are, all on CLOCK_BOOTTIME in nanoseconds.
+type Moves struct {
+	// Count grows with each rename of a directory above a mountpoint, which moves
+	// mounts and marks no mount table as changed. Last is when the latest ended;
+	// Now says that one is under way.
+	Count uint64
+	Last  uint64
+	Now   bool
+	// Attached is a time after which none was mounted, if none was since the last
+	// [Backend.Refresh].
+	Attached uint64
+}
+
+// Moves returns that.
+func (b *Backend) Moves() (Moves, error) {
+	c, err := b.seeder.control()
+	return Moves{uint64(c.Moves) + b.losses.skips, c.Moved, c.Carrying != 0, c.Attached}, err
+}
 
 // Next fills e with the next event; its slices are valid until the next call.
 // It returns [os.ErrDeadlineExceeded] when none came until the deadline and

@@ -73,47 +73,71 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 	if !r.placeable() {
 		return true
 	}
-	host, ours, seen := b.side(r, r.path, e)
+	host, how, seen := b.side(r, r.path, e)
 	e.File.HostPath = host
 	if len(r.old) > 0 {
 		var old event.Event
-		oldHost, oldOurs, oldSeen := b.side(r, r.old, &old)
+		oldHost, oldHow, oldSeen := b.side(r, r.old, &old)
 		e.Old.HostPath = oldHost
-		if !ours {
+		if oldHow > how {
 			e.Watch = old.Watch
 		}
-		ours, seen = ours || oldOurs, seen || oldSeen
+		how, seen = max(how, oldHow), seen || oldSeen
 	}
-	if !ours && seen {
+	if how == notOurs && seen {
 		p.unlike.Add(1)
 		return false
 	}
-	if !ours && r.has(trampolinesFlagFLAG_UNKNOWN) {
+	if how == notOurs && r.has(trampolinesFlagFLAG_UNKNOWN) {
 		p.nowhere.Add(1)
 		return false
 	}
 	return true
 }
 
+// concern is what patterns have to do with a path.
+type concern uint8
+
+const (
+	notOurs concern = iota
+	leading         // a directory that is renamed, and something below may be watched
+	covered         // a pattern names it
+)
+
 // side places one name on the host: the path that a pattern names if there is
 // one, else the first. seen says that there is any.
-func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, ours, seen bool) {
+func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how concern, seen bool) {
 	p := &b.paths
 	start := len(p.buf)
 	p.buf = rooted(appendPath(p.buf, names), start)
 	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), p.buf[start:])
 	if len(p.places) == 0 {
-		return nil, false, false
+		return nil, notOurs, false
 	}
 	best := &p.places[0]
 	for i := range p.places {
-		if name, ok := b.o.Set.Match(p.places[i].Host); ok {
-			best, ours, e.Watch = &p.places[i], true, name
+		name, concerns := b.concern(r, p.places[i].Host)
+		if concerns > how {
+			best, how, e.Watch = &p.places[i], concerns, name
+		}
+		if how == covered {
 			break
 		}
 	}
 	e.File.Mountpoint, e.File.FSType = best.Mountpoint, best.FSType
-	return p.keep(best.Host), ours, true
+	return p.keep(best.Host), how, true
+}
+
+func (b *Backend) concern(r *raw, host []byte) (name []byte, how concern) {
+	if name, ok := b.o.Set.Match(host); ok {
+		return name, covered
+	}
+	if event.Op(r.Op) == event.OpRename && event.TypeOf(uint32(r.Now.Mode)) == event.TypeDirectory {
+		if name, ok := b.o.Set.Leads(host); ok {
+			return name, leading
+		}
+	}
+	return nil, notOurs
 }
 
 // keep copies b behind what the buffer holds. A buffer that grows leaves older

@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"runtime"
 	"slices"
 
 	"github.com/falco-fim/fim/event"
@@ -28,7 +29,7 @@ type hook struct {
 	lsm       string
 	lsmParams int
 	// params are the names of the parameters that the body reads, as the kernel's
-	// BTF has them. Only where the result is read: the others' are fixed.
+	// BTF has them. Without them, the parameters are fixed.
 	params []string
 	// before says that the entry is looked at too, for what was before.
 	before bool
@@ -93,6 +94,9 @@ var (
 	opMmap   = []event.Op{event.OpMmap}
 )
 
+// syscallPrefix is how the kernel's functions of system calls begin.
+var syscallPrefix = map[string]string{"amd64": "__x64_sys_", "arm64": "__arm64_sys_"}[runtime.GOARCH]
+
 // everything marks hooks without which the automaton itself is wrong.
 var everything = event.Ops()
 
@@ -107,6 +111,16 @@ var hooks = []hook{
 	{function: "d_exchange", when: around, twin: true, only: probed, helps: everything, counts: trampolinesHookHOOK_RENAME},
 	{function: "security_file_open", when: atResult, lsm: "file_open", params: []string{"file"}, needed: everything, counts: trampolinesHookHOOK_OPEN},
 	{function: "may_open", when: atResult, params: []string{"path", "acc_mode", "flag"}, only: refusals, helps: everything, counts: trampolinesHookHOOK_OPEN},
+
+	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "path_umount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "finish_automount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: syscallPrefix + "move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "__ia32_sys_move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: syscallPrefix + "pivot_root", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "attach_recursive_mnt", params: []string{"dest_mp"}, helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "make_visible", helps: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "mnt_set_mountpoint", helps: everything, counts: trampolinesHookHOOK_MOUNT},
 
 	stashing("path_unlink", opRemove),
 	stashing("path_rmdir", opRemove),

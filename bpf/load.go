@@ -69,13 +69,15 @@ func load(types *btf.Cache, all []*planned, s sizes, c constants) (*objects, err
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded object: %w", err)
 	}
-	lock, err := renameLock()
+	locked, err := addresses(locks)
 	if err != nil {
 		return nil, err
 	}
 	for _, spec := range []*ebpf.CollectionSpec{first, second} {
-		if err := spec.Variables["rename_lock"].Set(lock); err != nil {
-			return nil, fmt.Errorf("set the address of rename_lock: %w", err)
+		for name, address := range locked {
+			if err := spec.Variables[name].Set(address); err != nil {
+				return nil, fmt.Errorf("set the address of %s: %w", name, err)
+			}
 		}
 		if err := prepare(spec, all, s, c); err != nil {
 			return nil, err
@@ -130,6 +132,7 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, c constants) er
 type constants struct {
 	wanted   uint32 // operations, bit by number
 	failed   uint32 // 1: refused attempts are asked for
+	start    uint32 // state of the host's root directory
 	resolves uint32 // 1: the end of each operation is watched, so one unseen was missed
 }
 
@@ -147,12 +150,12 @@ func constantsFor(o Options, t traits, all []*planned) (c constants) {
 }
 
 func (c constants) set(spec *ebpf.CollectionSpec) error {
-	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves))
+	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["start"].Set(c.start), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves))
 }
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {
 	v := spec.Variables[p.function+"_at"]
-	if v == nil || p.when != atResult {
+	if v == nil || len(p.params) == 0 {
 		return nil
 	}
 	if err := v.Set(p.position); err != nil {

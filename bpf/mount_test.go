@@ -50,11 +50,11 @@ func TestAFreshMountHasNoBlindWindow(t *testing.T) {
 	work := func(name string) []string {
 		return []string{step("mkdir", filepath.Join(dir, name)), step("mknod", filepath.Join(dir, name, "f")), step("mknod", filepath.Join(root, "away", name))}
 	}
-	mounts, place := hostMounts(t)
+	_, place := hostMounts(t)
 	b.o.Place = place
 	got := lines(observe(t, b, filepath.Join(root, "watched/end"), work("before")...), dir)
 	equal(t, got, []string{"mkdir before", "create before/f"})
-	if err := b.Refresh(mounts); err != nil {
+	if err := b.Refresh(); err != nil {
 		t.Fatal(err)
 	}
 	os.Remove(filepath.Join(root, "watched/end"))
@@ -85,4 +85,77 @@ func TestAFilePatternNamesOnlyThatFile(t *testing.T) {
 	if unlike := b.paths.unlike.Load(); unlike > 1 {
 		t.Errorf("the kernel sent %d records that no pattern matches: it must apply a file's own name", unlike)
 	}
+}
+
+// Who mounts in a namespace of his own, as any user may, voids no tags and leaves
+// nothing unknown, wherever he mounts; nor does who mounts on the host where
+// nothing is watched. Who mounts where something is does, once.
+func TestMountsThatMakeNothingWatchedVoidNothing(t *testing.T) {
+	root := t.TempDir()
+	watched, away := makeDir(t, root, "watched/m"), makeDir(t, root, "away")
+	b := openBackend(t, []event.Op{event.OpCreate, event.OpMkdir}, filepath.Join(root, "watched"))
+	const times = 50
+	for _, row := range []struct {
+		name   string
+		before []string
+		target string
+		bumps  uint64 // of each mount and umount: before it can be seen, and after each
+	}{
+		{"in another namespace", []string{step("unshare"), step("alone")}, watched, 0},
+		{"where nothing is watched", nil, away, 0},
+		{"where something is", nil, watched, 3},
+	} {
+		steps := row.before
+		for range times {
+			steps = append(steps, step("tmpfs", row.target), step("mkdir", row.target+"/d"), step("umount", row.target))
+		}
+		began := walks(b.objects)
+		if out, err := MountActor(steps...).Output(); err != nil {
+			t.Fatalf("%s: the actor failed: %v %s", row.name, err, out)
+		}
+		w := walks(b.objects)
+		if got := w.Bumps - began.Bumps; got != times*row.bumps {
+			t.Errorf("%s: %d mounts voided the tags %d times", row.name, times, got)
+		}
+		if w.Unsure != began.Unsure {
+			t.Errorf("%s: %d directories became unknown", row.name, w.Unsure-began.Unsure)
+		}
+		t.Logf("%s: %d surveys", row.name, w.Surveys-began.Surveys)
+	}
+}
+
+// The kernel side knows the mounts that it has seeds of without Go: one more
+// refresh finds the same.
+func TestSeedsOutOfUseAreDropped(t *testing.T) {
+	root := t.TempDir()
+	dir := makeDir(t, root, "watched/m")
+	b := openBackend(t, []event.Op{event.OpCreate}, filepath.Join(root, "watched"))
+	before := seedsOf(t, b)
+	var steps []string
+	for range 20 {
+		steps = append(steps, step("tmpfs", dir))
+	}
+	if out, err := MountActor(steps...).Output(); err != nil {
+		t.Fatalf("the actor failed: %v %s", err, out)
+	}
+	if got := seedsOf(t, b); got != before+20 {
+		t.Errorf("%d seeds, of 20 mounts and %d before", got, before)
+	}
+	for unix.Unmount(dir, unix.MNT_DETACH) == nil {
+	}
+	if err := b.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	if got := seedsOf(t, b); got != before {
+		t.Errorf("%d seeds are left, %d were there before", got, before)
+	}
+}
+
+func seedsOf(t *testing.T, b *Backend) (n int) {
+	t.Helper()
+	err := b.seeder.sown(0, func(uint64, *trampolinesSeed, uint32, bool) { n++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

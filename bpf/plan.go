@@ -85,7 +85,7 @@ func (p *planned) resolve(kernel *btf.Spec, t traits) error {
 		p.flavour = kprobeFlavour // what trampolines refused before 6.1
 	}
 	p.Program = strings.Join(p.programs(p.flavour), " + ")
-	if p.when != atResult || p.flavour == lsmFlavour {
+	if len(p.params) == 0 || p.flavour == lsmFlavour {
 		return nil
 	}
 	return p.positions(proto)

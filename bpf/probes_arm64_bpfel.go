@@ -18,6 +18,7 @@ import (
 const (
 	probesMapAttempts                          = "attempts"
 	probesMapBefores                           = "befores"
+	probesMapCarriers                          = "carriers"
 	probesMapCounts                            = "counts"
 	probesMapDeads                             = "deads"
 	probesMapDirties                           = "dirties"
@@ -35,10 +36,13 @@ const (
 	probesMapStashes                           = "stashes"
 	probesMapStates                            = "states"
 	probesMapSupers                            = "supers"
+	probesMapSurveys                           = "surveys"
 	probesMapTags                              = "tags"
+	probesMapTurn                              = "turn"
 	probesMapWalked                            = "walked"
 	probesMapWriters                           = "writers"
 	probesProgKprobeVfsSetxattrNoperm          = "kprobe___vfs_setxattr_noperm"
+	probesProgKprobeAttachRecursiveMnt         = "kprobe_attach_recursive_mnt"
 	probesProgKprobeD_delete                   = "kprobe_d_delete"
 	probesProgKprobeD_exchange                 = "kprobe_d_exchange"
 	probesProgKprobeD_move                     = "kprobe_d_move"
@@ -47,7 +51,9 @@ const (
 	probesProgKprobeFileUpdateTimeFlags        = "kprobe_file_update_time_flags"
 	probesProgKprobeKiocbModified              = "kprobe_kiocb_modified"
 	probesProgKprobeLocksRemoveFile            = "kprobe_locks_remove_file"
+	probesProgKprobeMakeVisible                = "kprobe_make_visible"
 	probesProgKprobeMayOpen                    = "kprobe_may_open"
+	probesProgKprobeMntSetMountpoint           = "kprobe_mnt_set_mountpoint"
 	probesProgKprobeNotifyChange               = "kprobe_notify_change"
 	probesProgKprobeSecurityBprmCheck          = "kprobe_security_bprm_check"
 	probesProgKprobeSecurityBprmCommittedCreds = "kprobe_security_bprm_committed_creds"
@@ -80,11 +86,16 @@ const (
 	probesProgKprobeVfsUnlink                  = "kprobe_vfs_unlink"
 	probesProgKprobeVfsUtimes                  = "kprobe_vfs_utimes"
 	probesProgKprobeVmMmapPgoff                = "kprobe_vm_mmap_pgoff"
+	probesProgKretprobeArm64SysMoveMount       = "kretprobe___arm64_sys_move_mount"
+	probesProgKretprobeArm64SysPivotRoot       = "kretprobe___arm64_sys_pivot_root"
 	probesProgKretprobeVfsSetxattrNoperm       = "kretprobe___vfs_setxattr_noperm"
 	probesProgKretprobeD_exchange              = "kretprobe_d_exchange"
 	probesProgKretprobeD_move                  = "kretprobe_d_move"
+	probesProgKretprobeFinishAutomount         = "kretprobe_finish_automount"
 	probesProgKretprobeMayOpen                 = "kretprobe_may_open"
 	probesProgKretprobeNotifyChange            = "kretprobe_notify_change"
+	probesProgKretprobePathMount               = "kretprobe_path_mount"
+	probesProgKretprobePathUmount              = "kretprobe_path_umount"
 	probesProgKretprobeSecurityFileOpen        = "kretprobe_security_file_open"
 	probesProgKretprobeVfsCreate               = "kretprobe_vfs_create"
 	probesProgKretprobeVfsFallocate            = "kretprobe_vfs_fallocate"
@@ -102,14 +113,17 @@ const (
 	probesProgKretprobeVfsUnlink               = "kretprobe_vfs_unlink"
 	probesProgKretprobeVmMmapPgoff             = "kretprobe_vm_mmap_pgoff"
 	probesVarVfsSetxattrNopermAt               = "__vfs_setxattr_noperm_at"
+	probesVarAttachRecursiveMntAt              = "attach_recursive_mnt_at"
 	probesVarAttentive                         = "attentive"
 	probesVarControl                           = "control"
 	probesVarMayOpenAt                         = "may_open_at"
+	probesVarMountLock                         = "mount_lock"
 	probesVarNotifyChangeAt                    = "notify_change_at"
 	probesVarRenameLock                        = "rename_lock"
 	probesVarReportFailed                      = "report_failed"
 	probesVarResolves                          = "resolves"
 	probesVarSecurityFileOpenAt                = "security_file_open_at"
+	probesVarStart                             = "start"
 	probesVarUnusedFlag                        = "unused_flag"
 	probesVarUnusedHook                        = "unused_hook"
 	probesVarUnusedOp                          = "unused_op"
@@ -176,6 +190,7 @@ type probesSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesProgramSpecs struct {
 	KprobeVfsSetxattrNoperm          *ebpf.ProgramSpec `ebpf:"kprobe___vfs_setxattr_noperm"`
+	KprobeAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete                   *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange                 *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
 	KprobeD_move                     *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
@@ -184,7 +199,9 @@ type probesProgramSpecs struct {
 	KprobeFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time_flags"`
 	KprobeKiocbModified              *ebpf.ProgramSpec `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"kprobe_locks_remove_file"`
+	KprobeMakeVisible                *ebpf.ProgramSpec `ebpf:"kprobe_make_visible"`
 	KprobeMayOpen                    *ebpf.ProgramSpec `ebpf:"kprobe_may_open"`
+	KprobeMntSetMountpoint           *ebpf.ProgramSpec `ebpf:"kprobe_mnt_set_mountpoint"`
 	KprobeNotifyChange               *ebpf.ProgramSpec `ebpf:"kprobe_notify_change"`
 	KprobeSecurityBprmCheck          *ebpf.ProgramSpec `ebpf:"kprobe_security_bprm_check"`
 	KprobeSecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"kprobe_security_bprm_committed_creds"`
@@ -217,11 +234,16 @@ type probesProgramSpecs struct {
 	KprobeVfsUnlink                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_unlink"`
 	KprobeVfsUtimes                  *ebpf.ProgramSpec `ebpf:"kprobe_vfs_utimes"`
 	KprobeVmMmapPgoff                *ebpf.ProgramSpec `ebpf:"kprobe_vm_mmap_pgoff"`
+	KretprobeArm64SysMoveMount       *ebpf.ProgramSpec `ebpf:"kretprobe___arm64_sys_move_mount"`
+	KretprobeArm64SysPivotRoot       *ebpf.ProgramSpec `ebpf:"kretprobe___arm64_sys_pivot_root"`
 	KretprobeVfsSetxattrNoperm       *ebpf.ProgramSpec `ebpf:"kretprobe___vfs_setxattr_noperm"`
 	KretprobeD_exchange              *ebpf.ProgramSpec `ebpf:"kretprobe_d_exchange"`
 	KretprobeD_move                  *ebpf.ProgramSpec `ebpf:"kretprobe_d_move"`
+	KretprobeFinishAutomount         *ebpf.ProgramSpec `ebpf:"kretprobe_finish_automount"`
 	KretprobeMayOpen                 *ebpf.ProgramSpec `ebpf:"kretprobe_may_open"`
 	KretprobeNotifyChange            *ebpf.ProgramSpec `ebpf:"kretprobe_notify_change"`
+	KretprobePathMount               *ebpf.ProgramSpec `ebpf:"kretprobe_path_mount"`
+	KretprobePathUmount              *ebpf.ProgramSpec `ebpf:"kretprobe_path_umount"`
 	KretprobeSecurityFileOpen        *ebpf.ProgramSpec `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate               *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_create"`
 	KretprobeVfsFallocate            *ebpf.ProgramSpec `ebpf:"kretprobe_vfs_fallocate"`
@@ -246,6 +268,7 @@ type probesProgramSpecs struct {
 type probesMapSpecs struct {
 	Attempts  *ebpf.MapSpec `ebpf:"attempts"`
 	Befores   *ebpf.MapSpec `ebpf:"befores"`
+	Carriers  *ebpf.MapSpec `ebpf:"carriers"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
@@ -263,7 +286,9 @@ type probesMapSpecs struct {
 	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
 	States    *ebpf.MapSpec `ebpf:"states"`
 	Supers    *ebpf.MapSpec `ebpf:"supers"`
+	Surveys   *ebpf.MapSpec `ebpf:"surveys"`
 	Tags      *ebpf.MapSpec `ebpf:"tags"`
+	Turn      *ebpf.MapSpec `ebpf:"turn"`
 	Walked    *ebpf.MapSpec `ebpf:"walked"`
 	Writers   *ebpf.MapSpec `ebpf:"writers"`
 }
@@ -272,36 +297,39 @@ type probesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesVariableSpecs struct {
-	VfsSetxattrNopermAt *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.VariableSpec `ebpf:"attentive"`
-	Control             *ebpf.VariableSpec `ebpf:"control"`
-	MayOpenAt           *ebpf.VariableSpec `ebpf:"may_open_at"`
-	NotifyChangeAt      *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.VariableSpec `ebpf:"rename_lock"`
-	ReportFailed        *ebpf.VariableSpec `ebpf:"report_failed"`
-	Resolves            *ebpf.VariableSpec `ebpf:"resolves"`
-	SecurityFileOpenAt  *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	UnusedFlag          *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsFallocateAt      *ebpf.VariableSpec `ebpf:"vfs_fallocate_at"`
-	VfsFileattrSetAt    *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
-	VfsRenameAt         *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
-	VfsRmdirAt          *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
-	VfsSetAclAt         *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
-	VfsSetxattrAt       *ebpf.VariableSpec `ebpf:"vfs_setxattr_at"`
-	VfsSymlinkAt        *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	VfsUnlinkAt         *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
-	VmMmapPgoffAt       *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
-	Wanted              *ebpf.VariableSpec `ebpf:"wanted"`
+	VfsSetxattrNopermAt  *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
+	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
+	Control              *ebpf.VariableSpec `ebpf:"control"`
+	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
+	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.VariableSpec `ebpf:"rename_lock"`
+	ReportFailed         *ebpf.VariableSpec `ebpf:"report_failed"`
+	Resolves             *ebpf.VariableSpec `ebpf:"resolves"`
+	SecurityFileOpenAt   *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	Start                *ebpf.VariableSpec `ebpf:"start"`
+	UnusedFlag           *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFallocateAt       *ebpf.VariableSpec `ebpf:"vfs_fallocate_at"`
+	VfsFileattrSetAt     *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt          *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
+	VfsRmdirAt           *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
+	VfsSetAclAt          *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSetxattrAt        *ebpf.VariableSpec `ebpf:"vfs_setxattr_at"`
+	VfsSymlinkAt         *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt          *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt        *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
+	Wanted               *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // probesObjects contains all objects after they have been loaded into the kernel.
@@ -326,6 +354,7 @@ func (o *probesObjects) Close() error {
 type probesMaps struct {
 	Attempts  *ebpf.Map `ebpf:"attempts"`
 	Befores   *ebpf.Map `ebpf:"befores"`
+	Carriers  *ebpf.Map `ebpf:"carriers"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
@@ -343,7 +372,9 @@ type probesMaps struct {
 	Stashes   *ebpf.Map `ebpf:"stashes"`
 	States    *ebpf.Map `ebpf:"states"`
 	Supers    *ebpf.Map `ebpf:"supers"`
+	Surveys   *ebpf.Map `ebpf:"surveys"`
 	Tags      *ebpf.Map `ebpf:"tags"`
+	Turn      *ebpf.Map `ebpf:"turn"`
 	Walked    *ebpf.Map `ebpf:"walked"`
 	Writers   *ebpf.Map `ebpf:"writers"`
 }
@@ -352,6 +383,7 @@ func (m *probesMaps) Close() error {
 	return _ProbesClose(
 		m.Attempts,
 		m.Befores,
+		m.Carriers,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
@@ -369,7 +401,9 @@ func (m *probesMaps) Close() error {
 		m.Stashes,
 		m.States,
 		m.Supers,
+		m.Surveys,
 		m.Tags,
+		m.Turn,
 		m.Walked,
 		m.Writers,
 	)
@@ -379,36 +413,39 @@ func (m *probesMaps) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesVariables struct {
-	VfsSetxattrNopermAt *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
-	Attentive           *ebpf.Variable `ebpf:"attentive"`
-	Control             *ebpf.Variable `ebpf:"control"`
-	MayOpenAt           *ebpf.Variable `ebpf:"may_open_at"`
-	NotifyChangeAt      *ebpf.Variable `ebpf:"notify_change_at"`
-	RenameLock          *ebpf.Variable `ebpf:"rename_lock"`
-	ReportFailed        *ebpf.Variable `ebpf:"report_failed"`
-	Resolves            *ebpf.Variable `ebpf:"resolves"`
-	SecurityFileOpenAt  *ebpf.Variable `ebpf:"security_file_open_at"`
-	UnusedFlag          *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook          *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp            *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag     *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt         *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsFallocateAt      *ebpf.Variable `ebpf:"vfs_fallocate_at"`
-	VfsFileattrSetAt    *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt           *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt          *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt          *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt      *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt    *ebpf.Variable `ebpf:"vfs_removexattr_at"`
-	VfsRenameAt         *ebpf.Variable `ebpf:"vfs_rename_at"`
-	VfsRmdirAt          *ebpf.Variable `ebpf:"vfs_rmdir_at"`
-	VfsSetAclAt         *ebpf.Variable `ebpf:"vfs_set_acl_at"`
-	VfsSetxattrAt       *ebpf.Variable `ebpf:"vfs_setxattr_at"`
-	VfsSymlinkAt        *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	VfsUnlinkAt         *ebpf.Variable `ebpf:"vfs_unlink_at"`
-	VmMmapPgoffAt       *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
-	Wanted              *ebpf.Variable `ebpf:"wanted"`
+	VfsSetxattrNopermAt  *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
+	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.Variable `ebpf:"attentive"`
+	Control              *ebpf.Variable `ebpf:"control"`
+	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
+	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.Variable `ebpf:"rename_lock"`
+	ReportFailed         *ebpf.Variable `ebpf:"report_failed"`
+	Resolves             *ebpf.Variable `ebpf:"resolves"`
+	SecurityFileOpenAt   *ebpf.Variable `ebpf:"security_file_open_at"`
+	Start                *ebpf.Variable `ebpf:"start"`
+	UnusedFlag           *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFallocateAt       *ebpf.Variable `ebpf:"vfs_fallocate_at"`
+	VfsFileattrSetAt     *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt          *ebpf.Variable `ebpf:"vfs_rename_at"`
+	VfsRmdirAt           *ebpf.Variable `ebpf:"vfs_rmdir_at"`
+	VfsSetAclAt          *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSetxattrAt        *ebpf.Variable `ebpf:"vfs_setxattr_at"`
+	VfsSymlinkAt         *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt          *ebpf.Variable `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt        *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
+	Wanted               *ebpf.Variable `ebpf:"wanted"`
 }
 
 // probesPrograms contains all programs after they have been loaded into the kernel.
@@ -416,6 +453,7 @@ type probesVariables struct {
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesPrograms struct {
 	KprobeVfsSetxattrNoperm          *ebpf.Program `ebpf:"kprobe___vfs_setxattr_noperm"`
+	KprobeAttachRecursiveMnt         *ebpf.Program `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete                   *ebpf.Program `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange                 *ebpf.Program `ebpf:"kprobe_d_exchange"`
 	KprobeD_move                     *ebpf.Program `ebpf:"kprobe_d_move"`
@@ -424,7 +462,9 @@ type probesPrograms struct {
 	KprobeFileUpdateTimeFlags        *ebpf.Program `ebpf:"kprobe_file_update_time_flags"`
 	KprobeKiocbModified              *ebpf.Program `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile            *ebpf.Program `ebpf:"kprobe_locks_remove_file"`
+	KprobeMakeVisible                *ebpf.Program `ebpf:"kprobe_make_visible"`
 	KprobeMayOpen                    *ebpf.Program `ebpf:"kprobe_may_open"`
+	KprobeMntSetMountpoint           *ebpf.Program `ebpf:"kprobe_mnt_set_mountpoint"`
 	KprobeNotifyChange               *ebpf.Program `ebpf:"kprobe_notify_change"`
 	KprobeSecurityBprmCheck          *ebpf.Program `ebpf:"kprobe_security_bprm_check"`
 	KprobeSecurityBprmCommittedCreds *ebpf.Program `ebpf:"kprobe_security_bprm_committed_creds"`
@@ -457,11 +497,16 @@ type probesPrograms struct {
 	KprobeVfsUnlink                  *ebpf.Program `ebpf:"kprobe_vfs_unlink"`
 	KprobeVfsUtimes                  *ebpf.Program `ebpf:"kprobe_vfs_utimes"`
 	KprobeVmMmapPgoff                *ebpf.Program `ebpf:"kprobe_vm_mmap_pgoff"`
+	KretprobeArm64SysMoveMount       *ebpf.Program `ebpf:"kretprobe___arm64_sys_move_mount"`
+	KretprobeArm64SysPivotRoot       *ebpf.Program `ebpf:"kretprobe___arm64_sys_pivot_root"`
 	KretprobeVfsSetxattrNoperm       *ebpf.Program `ebpf:"kretprobe___vfs_setxattr_noperm"`
 	KretprobeD_exchange              *ebpf.Program `ebpf:"kretprobe_d_exchange"`
 	KretprobeD_move                  *ebpf.Program `ebpf:"kretprobe_d_move"`
+	KretprobeFinishAutomount         *ebpf.Program `ebpf:"kretprobe_finish_automount"`
 	KretprobeMayOpen                 *ebpf.Program `ebpf:"kretprobe_may_open"`
 	KretprobeNotifyChange            *ebpf.Program `ebpf:"kretprobe_notify_change"`
+	KretprobePathMount               *ebpf.Program `ebpf:"kretprobe_path_mount"`
+	KretprobePathUmount              *ebpf.Program `ebpf:"kretprobe_path_umount"`
 	KretprobeSecurityFileOpen        *ebpf.Program `ebpf:"kretprobe_security_file_open"`
 	KretprobeVfsCreate               *ebpf.Program `ebpf:"kretprobe_vfs_create"`
 	KretprobeVfsFallocate            *ebpf.Program `ebpf:"kretprobe_vfs_fallocate"`
@@ -483,6 +528,7 @@ type probesPrograms struct {
 func (p *probesPrograms) Close() error {
 	return _ProbesClose(
 		p.KprobeVfsSetxattrNoperm,
+		p.KprobeAttachRecursiveMnt,
 		p.KprobeD_delete,
 		p.KprobeD_exchange,
 		p.KprobeD_move,
@@ -491,7 +537,9 @@ func (p *probesPrograms) Close() error {
 		p.KprobeFileUpdateTimeFlags,
 		p.KprobeKiocbModified,
 		p.KprobeLocksRemoveFile,
+		p.KprobeMakeVisible,
 		p.KprobeMayOpen,
+		p.KprobeMntSetMountpoint,
 		p.KprobeNotifyChange,
 		p.KprobeSecurityBprmCheck,
 		p.KprobeSecurityBprmCommittedCreds,
@@ -524,11 +572,16 @@ func (p *probesPrograms) Close() error {
 		p.KprobeVfsUnlink,
 		p.KprobeVfsUtimes,
 		p.KprobeVmMmapPgoff,
+		p.KretprobeArm64SysMoveMount,
+		p.KretprobeArm64SysPivotRoot,
 		p.KretprobeVfsSetxattrNoperm,
 		p.KretprobeD_exchange,
 		p.KretprobeD_move,
+		p.KretprobeFinishAutomount,
 		p.KretprobeMayOpen,
 		p.KretprobeNotifyChange,
+		p.KretprobePathMount,
+		p.KretprobePathUmount,
 		p.KretprobeSecurityFileOpen,
 		p.KretprobeVfsCreate,
 		p.KretprobeVfsFallocate,

@@ -5,13 +5,9 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"runtime"
-	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/watch"
 )
@@ -25,125 +21,185 @@ type Mount struct {
 	FSType string
 }
 
-// seed is a directory that a host mount shows where something is watched. The
-// kernel knows it by the address of its inode, which the mount itself keeps in
-// memory. Anything more to pin it would harm: an open file keeps the mount busy,
-// an inotify watch makes every operation of its filesystem dearer.
-type seed struct {
-	inode uint64
-	state uint32
-	bind  bool // not the filesystem's root
-}
-
-// seeder keeps the kernel's seeds like the host's mounts.
+// seeder helps the programs with the seeds, which they make themselves by
+// surveys of the host's mounts (src/survey.h): it has one made where none is
+// without it, works out the joins that a survey lacked, and takes seeds away that
+// are out of use.
 type seeder struct {
 	objects *objects
 	dfa     *watch.DFA
-	root    string // where the host's root is mounted
-	seeds   map[uint64]*seed
 	shipped uint32 // states up to here are in the kernel
 	pairs   map[trampolinesPair]bool
+	sum     uint64            // over the seeds that were looked at last
+	stuck   map[uint32]uint64 // threads that were moving something, and since when
 }
 
-// refresh makes seeds of the mounts that can matter, drops those that are gone,
-// and voids the tags if anything changed. Mounts that cannot be opened are
-// reported, and do not keep the others from being watched.
-func (s *seeder) refresh(mounts []Mount) error {
-	var errs []error
-	wanted := map[uint64]uint32{}
-	for _, m := range mounts {
-		state := s.stateAt(m.Point)
-		if state == watch.Dead && m.Point != "/" {
-			continue
+// maxSurveys is how many surveys may follow each other because each lacked a
+// join. What one lacks after that is unknown to the kernel, and Go decides.
+const maxSurveys = 16
+
+// refresh takes the host's mounts as they are now. If the seeds are the same as
+// before it reads none: a task preempted in a map call of bpf(2) keeps the kernel
+// from running probes.
+func (s *seeder) refresh() error {
+	for range maxSurveys {
+		if err := s.survey(); err != nil {
+			return err
 		}
-		d, err := s.take(m, state)
+		c, err := s.control()
+		if err != nil || c.Sum == s.sum && c.Lacks == [2]uint32{} {
+			return err
+		}
+		more, err := s.supply(c)
 		if err != nil {
-			errs = append(errs, err)
-		} else if d != nil {
-			wanted[d.inode] = s.dfa.Join(wanted[d.inode], state)
+			return err
+		}
+		if !more {
+			s.sum = c.Sum
+			return s.sweep(c)
 		}
 	}
-	changed, err := s.apply(wanted)
-	if err == nil && changed {
-		err = s.bump()
-	}
-	return errors.Join(append(errs, err)...)
+	return nil
 }
 
-// stateAt walks a host path through the automaton.
-func (s *seeder) stateAt(path string) uint32 {
-	state := s.dfa.Start()
-	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
-		if name != "" {
-			state = s.dfa.Step(state, []byte(name))
-		}
-	}
-	return state
-}
-
-// take opens the root of a mount, so that the kernel takes it as a seed. It
-// returns nil for a mount that another one hides.
-func (s *seeder) take(m Mount, state uint32) (*seed, error) {
-	path := filepath.Join(s.root, m.Point)
-	look, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // a single file, or gone meanwhile
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open mount %s: %w", path, err)
-	}
-	defer unix.Close(look)
-	fd, inode, err := s.open(look, state)
-	if err != nil {
-		return nil, fmt.Errorf("make the mount %s known to the kernel: %w", path, err)
-	}
-	defer unix.Close(fd)
-	d := s.seeds[inode]
-	if d == nil {
-		d = &seed{inode: inode}
-		s.seeds[inode] = d
-	}
-	d.bind = m.Root != "/"
-	return d, nil
-}
-
-// open opens the directory behind an O_PATH descriptor with the kernel armed to
-// take it. An O_PATH open itself does not reach security_file_open.
-func (s *seeder) open(look int, state uint32) (int, uint64, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before, err := s.control()
-	if err != nil {
-		return -1, 0, err
-	}
-	if err := run(s.objects, armSeed, state); err != nil {
-		return -1, 0, err
-	}
-	fd, err := unix.Openat(unix.AT_FDCWD, fmt.Sprintf("/proc/thread-self/fd/%d", look), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, 0, errors.Join(err, run(s.objects, armOwn, 0))
-	}
-	after, err := s.control()
-	if err == nil && after.Seeded == before.Seeded {
-		err = errors.New("the hook on security_file_open did not see the open; is another program holding it back?")
-	}
-	if err != nil {
-		unix.Close(fd)
-		return -1, 0, err
-	}
-	return fd, after.SeedInode, nil
-}
-
-// What the program "arm" is asked to do.
+// Surveys that are overtaken are tried so many times, a pause between each two.
 const (
-	armOwn  = 0 // learn who we are, nothing else
-	armSeed = 1 // take this thread's next open as a seed
-	armBump = 2 // void all tags
+	surveyTries = 100
+	surveyPause = time.Millisecond
+)
+
+var errUnsettled = errors.New("the host's mounts could not be looked at: they kept changing, or are more than 32,768")
+
+// survey has a survey made that sees all that is mounted now.
+func (s *seeder) survey() error {
+	for range surveyTries {
+		if err := run(s.objects, armSurvey, 0); err != nil {
+			return err
+		}
+		if c, err := s.control(); err != nil || c.Asked == c.Done {
+			return err
+		}
+		time.Sleep(surveyPause)
+	}
+	return errUnsettled
+}
+
+// resettle makes the survey that programs asked for and did not get done among
+// themselves, or one in any case. Where none can be made everything stays unknown.
+func (s *seeder) resettle(always bool) error {
+	c, err := s.control()
+	if err != nil || c.Asked == c.Done && !always {
+		return err
+	}
+	err = s.refresh()
+	if errors.Is(err, errUnsettled) {
+		err = s.unstick()
+	}
+	return err
+}
+
+// unstick ends moves that have lasted since it was last called: the return of a
+// function takes microseconds, and was not seen if the kernel skipped a program.
+func (s *seeder) unstick() error {
+	var tid uint32
+	var move trampolinesMove
+	var errs []error
+	stuck := map[uint32]uint64{}
+	all := s.objects.table("moving").Iterate()
+	for all.Next(&tid, &move) {
+		stuck[tid] = move.Since
+		if s.stuck[tid] == move.Since {
+			errs = append(errs, run(s.objects, armArrive, uint64(tid)))
+		}
+	}
+	s.stuck = stuck
+	return errors.Join(append(errs, all.Err())...)
+}
+
+// sown calls f with each seed; of one that is out of use ok is false.
+func (s *seeder) sown(survey uint32, f func(address uint64, row *trampolinesSeed, state uint32, ok bool)) error {
+	var address uint64
+	var row trampolinesSeed
+	all := s.objects.table("seeds").Iterate()
+	for all.Next(&address, &row) {
+		sight := row.Sights[survey&1]
+		f(address, &row, sight.State, sight.Survey == survey)
+	}
+	if err := all.Err(); err != nil {
+		return fmt.Errorf("read the seeds: %w", err)
+	}
+	return nil
+}
+
+// supply sends the kernel the joins that it needs: of two states of one directory
+// that the last survey met, and of each state with each seed inside a filesystem,
+// where a path has a state of its own. more says that another survey would come
+// to something better. Where joins would be too many the kernel answers "unknown"
+// and Go decides.
+func (s *seeder) supply(c trampolinesSettings) (more bool, err error) {
+	var pairs []trampolinesPair
+	var states []uint32
+	add := func(a, b uint32) bool {
+		p := trampolinesPair{A: min(a, b), B: max(a, b)}
+		if p.A == p.B || p.A == watch.Dead || s.pairs[p] || len(s.pairs) >= maxJoins {
+			return false
+		}
+		s.pairs[p] = true
+		pairs, states = append(pairs, p), append(states, s.dfa.Join(p.A, p.B))
+		return true
+	}
+	more = add(c.Lacks[0], c.Lacks[1])
+	err = s.sown(c.Survey, func(_ uint64, row *trampolinesSeed, state uint32, ok bool) {
+		if !ok || row.Bind == 0 || state == unknown {
+			return
+		}
+		end := s.dfa.First() + uint32(s.dfa.Len())
+		for n := s.dfa.First(); n < end; n++ {
+			add(n, state)
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := ship(s.objects, s.dfa, s.shipped); err != nil {
+		return false, err
+	}
+	s.shipped = s.dfa.First() + uint32(s.dfa.Len())
+	if err := update(s.objects.table("joins"), pairs, states); err != nil {
+		return false, fmt.Errorf("write the automaton's joins: %w", err)
+	}
+	return more, nil
+}
+
+// unknown is the state of what the kernel cannot tell (src/automaton.h).
+const unknown = ^uint32(0)
+
+// sweep drops the seeds that are out of use.
+func (s *seeder) sweep(c trampolinesSettings) error {
+	var old []uint64
+	err := s.sown(c.Survey, func(address uint64, _ *trampolinesSeed, _ uint32, ok bool) {
+		if !ok {
+			old = append(old, address)
+		}
+	})
+	for _, address := range old {
+		err = errors.Join(err, run(s.objects, armDrop, address))
+	}
+	return err
+}
+
+// What the program "arm" is asked to do (src/fim.bpf.c).
+const (
+	armOwn    = 0
+	armBump   = 1
+	armSurvey = 2
+	armDrop   = 3
+	armArrive = 4
 )
 
 // run runs the program "arm" in this thread.
-func run(o *objects, what uint64, state uint32) error {
-	if _, err := o.program("arm").Run(&ebpf.RunOptions{Context: [2]uint64{what, uint64(state)}}); err != nil {
+func run(o *objects, what, with uint64) error {
+	if _, err := o.program("arm").Run(&ebpf.RunOptions{Context: [2]uint64{what, with}}); err != nil {
 		return fmt.Errorf("run a BPF program (needs kernel 5.10): %w", err)
 	}
 	return nil
@@ -152,70 +208,6 @@ func run(o *objects, what uint64, state uint32) error {
 func (s *seeder) control() (c trampolinesSettings, err error) {
 	err = s.objects.variable("control").Get(&c)
 	return c, err
-}
-
-// apply writes the states that were worked out and drops seeds not wanted.
-func (s *seeder) apply(wanted map[uint64]uint32) (changed bool, err error) {
-	if err := s.ship(wanted); err != nil {
-		return false, err
-	}
-	for inode, d := range s.seeds {
-		state, ok := wanted[inode]
-		if !ok {
-			err = errors.Join(err, s.objects.table("seeds").Delete(inode))
-			delete(s.seeds, inode)
-			changed = true
-			continue
-		}
-		changed = changed || d.state != state
-		d.state = state
-		err = errors.Join(err, s.restate(inode, state))
-	}
-	return changed, err
-}
-
-// restate gives a seed the join of all mounts that show it.
-func (s *seeder) restate(inode uint64, state uint32) error {
-	var row trampolinesSeed
-	table := s.objects.table("seeds")
-	if err := table.Lookup(inode, &row); err != nil {
-		return fmt.Errorf("read back a seed: %w", err)
-	}
-	if row.State == state {
-		return nil
-	}
-	row.State = state
-	return table.Put(inode, row)
-}
-
-// ship sends the kernel what joining added, and the join of each state with
-// each seed inside a filesystem, where a path has a state of its own. Where that
-// would be too many the kernel answers "unknown" and Go decides.
-func (s *seeder) ship(wanted map[uint64]uint32) error {
-	var pairs []trampolinesPair
-	var states []uint32
-	for inode, seed := range wanted {
-		if !s.seeds[inode].bind {
-			continue
-		}
-		end := s.dfa.First() + uint32(s.dfa.Len())
-		for n := s.dfa.First(); n < end; n++ {
-			p := trampolinesPair{A: min(n, seed), B: max(n, seed)}
-			if p.A == p.B || p.A == watch.Dead || s.pairs[p] || len(s.pairs) >= maxJoins {
-				continue
-			}
-			s.pairs[p] = true
-			pairs, states = append(pairs, p), append(states, s.dfa.Join(p.A, p.B))
-		}
-	}
-	if err := ship(s.objects, s.dfa, s.shipped); err != nil {
-		return err
-	}
-	s.shipped = s.dfa.First() + uint32(s.dfa.Len())
-	if err := update(s.objects.table("joins"), pairs, states); err != nil {
-		return fmt.Errorf("write the automaton's joins: %w", err)
-	}
-	return nil
 }
 
 // bump voids all tags. A program does it, so that it is one atomic step among

@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"errors"
 	"time"
 	"unsafe"
 
@@ -18,7 +19,7 @@ type Counter struct {
 
 // hookNames are the names of the rows of counters, in the order of enum hook.
 var hookNames = [trampolinesHookHOOKS]string{
-	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib", "mmap", "exec",
+	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib", "mmap", "exec", "mount",
 }
 
 // hookColumns are what each row counts.
@@ -88,6 +89,8 @@ func walks(o *objects) (sum trampolinesWalks) {
 		sum.GaveUp += c.GaveUp
 		sum.Bumps += c.Bumps
 		sum.NoScratch += c.NoScratch
+		sum.Surveys += c.Surveys
+		sum.Unsure += c.Unsure
 	}
 	return sum
 }
@@ -117,8 +120,10 @@ func (b *Backend) count() []Counter {
 		Counter{"ebpf_climbs", "climbs through directories", w.Climbs},
 		Counter{"ebpf_climb_retries", "climbs repeated because a rename overtook them", w.Retries},
 		Counter{"ebpf_climbs_given_up", "climbs that ended without an answer", w.GaveUp},
-		Counter{"ebpf_epoch_bumps", "renames that voided the states of directories", w.Bumps},
+		Counter{"ebpf_epoch_bumps", "renames and mounts that voided the states of directories", w.Bumps},
 		Counter{"ebpf_climbs_without_memory", "climbs not made for want of scratch memory", w.NoScratch},
+		Counter{"ebpf_mount_surveys", "surveys of the host's mounts", w.Surveys},
+		Counter{"ebpf_mount_unsure", "directories taken for watched because their mounts had just changed", w.Unsure},
 		Counter{"ebpf_skipped", "calls that the kernel skipped a program for", b.skipped()},
 		Counter{"ebpf_undecided", "records lost because renames kept overtaking the walk", b.paths.undecided.Load()},
 		Counter{"ebpf_unmatched", "records that no pattern matches", b.paths.unlike.Load()},
@@ -162,7 +167,8 @@ var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("s
 type losses struct {
 	looked    time.Time
 	told, now [len(lossReasons)]uint64
-	err       error // of voiding the tags; the next call reports it
+	skips     uint64 // how often skipped calls were noticed
+	err       error  // of voiding the tags; the next call reports it
 }
 
 // lookEvery keeps the reading of counters from costing what events should.
@@ -189,8 +195,11 @@ func (l *losses) look(b *Backend) {
 	before := l.now
 	l.now = [len(lossReasons)]uint64{3: b.paths.undecided.Load(), 4: b.skipped()}
 	if l.now[4] != before[4] {
-		// What was skipped may have been a rename: no tag can be trusted.
-		l.err = b.seeder.bump()
+		// What was skipped may have been a rename or a mount: nothing can be trusted.
+		l.skips++
+		l.err = errors.Join(b.seeder.bump(), b.seeder.resettle(true))
+	} else {
+		l.err = b.seeder.resettle(false)
 	}
 	counted := rows[trampolinesCounters](b.objects, "counts")
 	for hook := range hookNames {

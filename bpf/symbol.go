@@ -9,23 +9,26 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 )
 
-// renameLock is the address of the kernel's rename_lock, by which the programs
-// notice that a rename overtook their walk.
-func renameLock() (uint64, error) {
-	const name = "rename_lock"
+// locks are the variables of the kernel by which the programs notice that renames
+// or mounts overtook their walk.
+var locks = []string{"rename_lock", "mount_lock"}
+
+// addresses returns where the kernel has the variables of these names.
+func addresses(names []string) (map[string]uint64, error) {
 	f, err := os.Open("/proc/kallsyms")
 	if err != nil {
-		return 0, fmt.Errorf("%w: look up the kernel's %s: %w: it needs CONFIG_KALLSYMS_ALL; backend fanotify works without it", ErrRefused, name, err)
+		return nil, fmt.Errorf("%w: look up the kernel's %s: %w: it needs CONFIG_KALLSYMS_ALL; backend fanotify works without it", ErrRefused, names[0], err)
 	}
 	defer f.Close()
-	address, err := symbol(f, name)
+	found, err := symbols(f, names)
 	if err != nil {
-		return 0, fmt.Errorf("%w: look up the kernel's %s in /proc/kallsyms: %w; backend fanotify works without it", ErrRefused, name, err)
+		return nil, fmt.Errorf("%w: look up the kernel's variables in /proc/kallsyms: %w; backend fanotify works without it", ErrRefused, err)
 	}
-	return address, nil
+	return found, nil
 }
 
 var (
@@ -33,21 +36,32 @@ var (
 	errHidden   = errors.New("the kernel hides addresses: run as root or with CAP_SYSLOG, and with kernel.kptr_restrict below 2")
 )
 
-// symbol finds a variable of the kernel itself in a list like /proc/kallsyms,
-// lines of address, type and name; those of modules have "[module]" behind.
-func symbol(list io.Reader, name string) (uint64, error) {
+// symbols finds variables of the kernel itself in a list like /proc/kallsyms, lines
+// of address, type and name; those of modules have "[module]" behind. It stops at
+// the last of them: the list is long.
+func symbols(list io.Reader, names []string) (map[string]uint64, error) {
+	found := make(map[string]uint64, len(names))
 	lines := bufio.NewScanner(bufio.NewReaderSize(list, 1<<16))
-	end := []byte(" " + name)
-	for lines.Scan() {
-		if !bytes.HasSuffix(lines.Bytes(), end) {
+	for len(found) < len(names) && lines.Scan() {
+		line := lines.Bytes()
+		name := line[bytes.LastIndexByte(line, ' ')+1:]
+		if !slices.Contains(names, string(name)) {
 			continue
 		}
-		digits, _, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+		digits, _, _ := bytes.Cut(line, []byte(" "))
 		address, err := strconv.ParseUint(string(digits), 16, 64)
 		if err == nil && address == 0 {
 			err = errHidden
 		}
-		return address, err
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		found[string(name)] = address
 	}
-	return 0, errors.Join(lines.Err(), errNoSymbol)
+	for _, name := range names {
+		if found[name] == 0 {
+			return nil, errors.Join(lines.Err(), fmt.Errorf("%s: %w", name, errNoSymbol))
+		}
+	}
+	return found, nil
 }

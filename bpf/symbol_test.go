@@ -17,10 +17,12 @@ func TestASymbolIsFoundOrItsAbsenceExplained(t *testing.T) {
 	}{
 		{"there", list + "ffffffff82a00040 d rename_lock\n", 0xffffffff82a00040, nil},
 		{"not there", list, 0, errNoSymbol},
+		{"two of that name, as after the last of all none is looked at", list + "ffffffff82a00040 d rename_lock\nffffffff82a00080 d rename_lock\n", 0xffffffff82a00040, nil},
 		{"hidden", "0000000000000000 d rename_lock\n", 0, errHidden},
 		{"empty", "", 0, errNoSymbol},
 	} {
-		if got, err := symbol(strings.NewReader(row.list), "rename_lock"); got != row.want || !errors.Is(err, row.err) {
+		got, err := symbols(strings.NewReader(row.list), []string{"rename_lock"})
+		if got["rename_lock"] != row.want || !errors.Is(err, row.err) {
 			t.Errorf("%s: %#x, %v; want %#x, %v", row.name, got, err, row.want, row.err)
 		}
 	}

@@ -161,8 +161,16 @@ const (
 	trampolinesHookHOOK_ATTRIB  trampolinesHook = 10
 	trampolinesHookHOOK_MMAP    trampolinesHook = 11
 	trampolinesHookHOOK_EXEC    trampolinesHook = 12
-	trampolinesHookHOOKS        trampolinesHook = 13
+	trampolinesHookHOOK_MOUNT   trampolinesHook = 13
+	trampolinesHookHOOKS        trampolinesHook = 14
 )
+
+type trampolinesMove struct {
+	_       structs.HostLayout
+	Since   uint64
+	Leaving uint32
+	Unused  uint32
+}
 
 type trampolinesNames struct {
 	_       structs.HostLayout
@@ -242,18 +250,15 @@ type trampolinesRecord struct {
 type trampolinesScratch struct {
 	_    structs.HostLayout
 	Walk struct {
-		_       structs.HostLayout
-		Dir     uint64
-		Via     uint64
-		At      uint64
-		Mnt     uint64
-		MntRoot uint64
-		Epoch   uint64
-		MntAt   uint32
-		State   uint32
-		End     uint32
-		Steps   uint32
-		Link    struct {
+		_      structs.HostLayout
+		Dir    uint64
+		At     uint64
+		Epoch  uint64
+		State  uint32
+		End    uint32
+		Steps  uint32
+		Unused uint32
+		Link   struct {
 			_      structs.HostLayout
 			Parent uint64
 			Hash   uint32
@@ -295,23 +300,35 @@ type trampolinesScratch struct {
 
 type trampolinesSeed struct {
 	_          structs.HostLayout
-	State      uint32
-	Dev        uint32
 	Ino        uint64
+	Dev        uint32
 	Generation uint32
-	Unused     uint32
+	Sights     [2]struct {
+		_      structs.HostLayout
+		Survey uint32
+		State  uint32
+	}
+	Bind   uint32
+	Unused uint32
 }
 
 type trampolinesSettings struct {
-	_         structs.HostLayout
-	Epoch     uint64
-	Binds     uint32
-	OwnTgid   uint32
-	SeedTid   uint32
-	SeedState uint32
-	Seeded    uint32
-	Moving    uint32
-	SeedInode uint64
+	_        structs.HostLayout
+	Epoch    uint64
+	Host     uint64
+	Event    uint64
+	Sum      uint64
+	Attached uint64
+	Moved    uint64
+	Survey   uint32
+	Asked    uint32
+	Done     uint32
+	Binds    uint32
+	OwnTgid  uint32
+	Moving   uint32
+	Lacks    [2]uint32
+	Carrying uint32
+	Moves    uint32
 }
 
 type trampolinesStash struct {
@@ -345,6 +362,28 @@ type trampolinesSubject struct {
 	Tid    uint64
 }
 
+type trampolinesSurvey struct {
+	_       structs.HostLayout
+	Ns      uint64
+	Event   uint64
+	Root    uint64
+	RootMnt uint64
+	Mount   uint64
+	At      uint64
+	Mnt     uint64
+	MntRoot uint64
+	Sum     uint64
+	Number  uint32
+	Over    uint32
+	Back    uint32
+	Binds   uint32
+	Steps   uint32
+	State   uint32
+	End     uint32
+	Unused  uint32
+	Step    [2048]uint64
+}
+
 type trampolinesTag struct {
 	_          structs.HostLayout
 	Parent     uint64
@@ -363,6 +402,8 @@ type trampolinesWalks struct {
 	GaveUp    uint64
 	Bumps     uint64
 	NoScratch uint64
+	Surveys   uint64
+	Unsure    uint64
 }
 
 type trampolinesWriter struct {
@@ -383,6 +424,7 @@ type trampolinesWritten struct {
 const (
 	trampolinesMapAttempts                          = "attempts"
 	trampolinesMapBefores                           = "befores"
+	trampolinesMapCarriers                          = "carriers"
 	trampolinesMapCounts                            = "counts"
 	trampolinesMapDeads                             = "deads"
 	trampolinesMapDirties                           = "dirties"
@@ -400,10 +442,13 @@ const (
 	trampolinesMapStashes                           = "stashes"
 	trampolinesMapStates                            = "states"
 	trampolinesMapSupers                            = "supers"
+	trampolinesMapSurveys                           = "surveys"
 	trampolinesMapTags                              = "tags"
+	trampolinesMapTurn                              = "turn"
 	trampolinesMapWalked                            = "walked"
 	trampolinesMapWriters                           = "writers"
 	trampolinesProgArm                              = "arm"
+	trampolinesProgFentryAttachRecursiveMnt         = "fentry_attach_recursive_mnt"
 	trampolinesProgFentryD_delete                   = "fentry_d_delete"
 	trampolinesProgFentryD_exchange                 = "fentry_d_exchange"
 	trampolinesProgFentryD_move                     = "fentry_d_move"
@@ -412,6 +457,8 @@ const (
 	trampolinesProgFentryFileUpdateTimeFlags        = "fentry_file_update_time_flags"
 	trampolinesProgFentryKiocbModified              = "fentry_kiocb_modified"
 	trampolinesProgFentryLocksRemoveFile            = "fentry_locks_remove_file"
+	trampolinesProgFentryMakeVisible                = "fentry_make_visible"
+	trampolinesProgFentryMntSetMountpoint           = "fentry_mnt_set_mountpoint"
 	trampolinesProgFentryNotifyChange               = "fentry_notify_change"
 	trampolinesProgFentrySecurityBprmCheck          = "fentry_security_bprm_check"
 	trampolinesProgFentrySecurityBprmCommittedCreds = "fentry_security_bprm_committed_creds"
@@ -435,10 +482,16 @@ const (
 	trampolinesProgFentryVfsRemovexattr             = "fentry_vfs_removexattr"
 	trampolinesProgFentryVfsSetAcl                  = "fentry_vfs_set_acl"
 	trampolinesProgFentryVfsUtimes                  = "fentry_vfs_utimes"
+	trampolinesProgFexitIa32SysMoveMount            = "fexit___ia32_sys_move_mount"
+	trampolinesProgFexitX64SysMoveMount             = "fexit___x64_sys_move_mount"
+	trampolinesProgFexitX64SysPivotRoot             = "fexit___x64_sys_pivot_root"
 	trampolinesProgFexitD_exchange                  = "fexit_d_exchange"
 	trampolinesProgFexitD_move                      = "fexit_d_move"
+	trampolinesProgFexitFinishAutomount             = "fexit_finish_automount"
 	trampolinesProgFexitMayOpen                     = "fexit_may_open"
 	trampolinesProgFexitNotifyChange                = "fexit_notify_change"
+	trampolinesProgFexitPathMount                   = "fexit_path_mount"
+	trampolinesProgFexitPathUmount                  = "fexit_path_umount"
 	trampolinesProgFexitSecurityFileOpen            = "fexit_security_file_open"
 	trampolinesProgFexitTwinD_exchange              = "fexit_twin_d_exchange"
 	trampolinesProgFexitTwinD_move                  = "fexit_twin_d_move"
@@ -472,14 +525,17 @@ const (
 	trampolinesProgLsmSecurityPathTruncate          = "lsm_security_path_truncate"
 	trampolinesProgLsmSecurityPathUnlink            = "lsm_security_path_unlink"
 	trampolinesProgProcessExit                      = "process_exit"
+	trampolinesVarAttachRecursiveMntAt              = "attach_recursive_mnt_at"
 	trampolinesVarAttentive                         = "attentive"
 	trampolinesVarControl                           = "control"
 	trampolinesVarMayOpenAt                         = "may_open_at"
+	trampolinesVarMountLock                         = "mount_lock"
 	trampolinesVarNotifyChangeAt                    = "notify_change_at"
 	trampolinesVarRenameLock                        = "rename_lock"
 	trampolinesVarReportFailed                      = "report_failed"
 	trampolinesVarResolves                          = "resolves"
 	trampolinesVarSecurityFileOpenAt                = "security_file_open_at"
+	trampolinesVarStart                             = "start"
 	trampolinesVarUnusedFlag                        = "unused_flag"
 	trampolinesVarUnusedHook                        = "unused_hook"
 	trampolinesVarUnusedOp                          = "unused_op"
@@ -545,6 +601,7 @@ type trampolinesSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesProgramSpecs struct {
 	Arm                              *ebpf.ProgramSpec `ebpf:"arm"`
+	FentryAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
 	FentryD_move                     *ebpf.ProgramSpec `ebpf:"fentry_d_move"`
@@ -553,6 +610,8 @@ type trampolinesProgramSpecs struct {
 	FentryFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"fentry_file_update_time_flags"`
 	FentryKiocbModified              *ebpf.ProgramSpec `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"fentry_locks_remove_file"`
+	FentryMakeVisible                *ebpf.ProgramSpec `ebpf:"fentry_make_visible"`
+	FentryMntSetMountpoint           *ebpf.ProgramSpec `ebpf:"fentry_mnt_set_mountpoint"`
 	FentryNotifyChange               *ebpf.ProgramSpec `ebpf:"fentry_notify_change"`
 	FentrySecurityBprmCheck          *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_check"`
 	FentrySecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_committed_creds"`
@@ -576,10 +635,16 @@ type trampolinesProgramSpecs struct {
 	FentryVfsRemovexattr             *ebpf.ProgramSpec `ebpf:"fentry_vfs_removexattr"`
 	FentryVfsSetAcl                  *ebpf.ProgramSpec `ebpf:"fentry_vfs_set_acl"`
 	FentryVfsUtimes                  *ebpf.ProgramSpec `ebpf:"fentry_vfs_utimes"`
+	FexitIa32SysMoveMount            *ebpf.ProgramSpec `ebpf:"fexit___ia32_sys_move_mount"`
+	FexitX64SysMoveMount             *ebpf.ProgramSpec `ebpf:"fexit___x64_sys_move_mount"`
+	FexitX64SysPivotRoot             *ebpf.ProgramSpec `ebpf:"fexit___x64_sys_pivot_root"`
 	FexitD_exchange                  *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
 	FexitD_move                      *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
+	FexitFinishAutomount             *ebpf.ProgramSpec `ebpf:"fexit_finish_automount"`
 	FexitMayOpen                     *ebpf.ProgramSpec `ebpf:"fexit_may_open"`
 	FexitNotifyChange                *ebpf.ProgramSpec `ebpf:"fexit_notify_change"`
+	FexitPathMount                   *ebpf.ProgramSpec `ebpf:"fexit_path_mount"`
+	FexitPathUmount                  *ebpf.ProgramSpec `ebpf:"fexit_path_umount"`
 	FexitSecurityFileOpen            *ebpf.ProgramSpec `ebpf:"fexit_security_file_open"`
 	FexitTwinD_exchange              *ebpf.ProgramSpec `ebpf:"fexit_twin_d_exchange"`
 	FexitTwinD_move                  *ebpf.ProgramSpec `ebpf:"fexit_twin_d_move"`
@@ -621,6 +686,7 @@ type trampolinesProgramSpecs struct {
 type trampolinesMapSpecs struct {
 	Attempts  *ebpf.MapSpec `ebpf:"attempts"`
 	Befores   *ebpf.MapSpec `ebpf:"befores"`
+	Carriers  *ebpf.MapSpec `ebpf:"carriers"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Deads     *ebpf.MapSpec `ebpf:"deads"`
 	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
@@ -638,7 +704,9 @@ type trampolinesMapSpecs struct {
 	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
 	States    *ebpf.MapSpec `ebpf:"states"`
 	Supers    *ebpf.MapSpec `ebpf:"supers"`
+	Surveys   *ebpf.MapSpec `ebpf:"surveys"`
 	Tags      *ebpf.MapSpec `ebpf:"tags"`
+	Turn      *ebpf.MapSpec `ebpf:"turn"`
 	Walked    *ebpf.MapSpec `ebpf:"walked"`
 	Writers   *ebpf.MapSpec `ebpf:"writers"`
 }
@@ -647,34 +715,37 @@ type trampolinesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesVariableSpecs struct {
-	Attentive          *ebpf.VariableSpec `ebpf:"attentive"`
-	Control            *ebpf.VariableSpec `ebpf:"control"`
-	MayOpenAt          *ebpf.VariableSpec `ebpf:"may_open_at"`
-	NotifyChangeAt     *ebpf.VariableSpec `ebpf:"notify_change_at"`
-	RenameLock         *ebpf.VariableSpec `ebpf:"rename_lock"`
-	ReportFailed       *ebpf.VariableSpec `ebpf:"report_failed"`
-	Resolves           *ebpf.VariableSpec `ebpf:"resolves"`
-	SecurityFileOpenAt *ebpf.VariableSpec `ebpf:"security_file_open_at"`
-	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedHook         *ebpf.VariableSpec `ebpf:"unused_hook"`
-	UnusedOp           *ebpf.VariableSpec `ebpf:"unused_op"`
-	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedStateFlag    *ebpf.VariableSpec `ebpf:"unused_state_flag"`
-	VfsCreateAt        *ebpf.VariableSpec `ebpf:"vfs_create_at"`
-	VfsFallocateAt     *ebpf.VariableSpec `ebpf:"vfs_fallocate_at"`
-	VfsFileattrSetAt   *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt          *ebpf.VariableSpec `ebpf:"vfs_link_at"`
-	VfsMkdirAt         *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt         *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt     *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt   *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
-	VfsRenameAt        *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
-	VfsRmdirAt         *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
-	VfsSetAclAt        *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt       *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
-	VfsUnlinkAt        *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
-	VmMmapPgoffAt      *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
-	Wanted             *ebpf.VariableSpec `ebpf:"wanted"`
+	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
+	Control              *ebpf.VariableSpec `ebpf:"control"`
+	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
+	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.VariableSpec `ebpf:"rename_lock"`
+	ReportFailed         *ebpf.VariableSpec `ebpf:"report_failed"`
+	Resolves             *ebpf.VariableSpec `ebpf:"resolves"`
+	SecurityFileOpenAt   *ebpf.VariableSpec `ebpf:"security_file_open_at"`
+	Start                *ebpf.VariableSpec `ebpf:"start"`
+	UnusedFlag           *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.VariableSpec `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.VariableSpec `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.VariableSpec `ebpf:"vfs_create_at"`
+	VfsFallocateAt       *ebpf.VariableSpec `ebpf:"vfs_fallocate_at"`
+	VfsFileattrSetAt     *ebpf.VariableSpec `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.VariableSpec `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.VariableSpec `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.VariableSpec `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.VariableSpec `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.VariableSpec `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt          *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
+	VfsRmdirAt           *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
+	VfsSetAclAt          *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt         *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt          *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt        *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
+	Wanted               *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // trampolinesObjects contains all objects after they have been loaded into the kernel.
@@ -699,6 +770,7 @@ func (o *trampolinesObjects) Close() error {
 type trampolinesMaps struct {
 	Attempts  *ebpf.Map `ebpf:"attempts"`
 	Befores   *ebpf.Map `ebpf:"befores"`
+	Carriers  *ebpf.Map `ebpf:"carriers"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Deads     *ebpf.Map `ebpf:"deads"`
 	Dirties   *ebpf.Map `ebpf:"dirties"`
@@ -716,7 +788,9 @@ type trampolinesMaps struct {
 	Stashes   *ebpf.Map `ebpf:"stashes"`
 	States    *ebpf.Map `ebpf:"states"`
 	Supers    *ebpf.Map `ebpf:"supers"`
+	Surveys   *ebpf.Map `ebpf:"surveys"`
 	Tags      *ebpf.Map `ebpf:"tags"`
+	Turn      *ebpf.Map `ebpf:"turn"`
 	Walked    *ebpf.Map `ebpf:"walked"`
 	Writers   *ebpf.Map `ebpf:"writers"`
 }
@@ -725,6 +799,7 @@ func (m *trampolinesMaps) Close() error {
 	return _TrampolinesClose(
 		m.Attempts,
 		m.Befores,
+		m.Carriers,
 		m.Counts,
 		m.Deads,
 		m.Dirties,
@@ -742,7 +817,9 @@ func (m *trampolinesMaps) Close() error {
 		m.Stashes,
 		m.States,
 		m.Supers,
+		m.Surveys,
 		m.Tags,
+		m.Turn,
 		m.Walked,
 		m.Writers,
 	)
@@ -752,34 +829,37 @@ func (m *trampolinesMaps) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesVariables struct {
-	Attentive          *ebpf.Variable `ebpf:"attentive"`
-	Control            *ebpf.Variable `ebpf:"control"`
-	MayOpenAt          *ebpf.Variable `ebpf:"may_open_at"`
-	NotifyChangeAt     *ebpf.Variable `ebpf:"notify_change_at"`
-	RenameLock         *ebpf.Variable `ebpf:"rename_lock"`
-	ReportFailed       *ebpf.Variable `ebpf:"report_failed"`
-	Resolves           *ebpf.Variable `ebpf:"resolves"`
-	SecurityFileOpenAt *ebpf.Variable `ebpf:"security_file_open_at"`
-	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedHook         *ebpf.Variable `ebpf:"unused_hook"`
-	UnusedOp           *ebpf.Variable `ebpf:"unused_op"`
-	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
-	UnusedStateFlag    *ebpf.Variable `ebpf:"unused_state_flag"`
-	VfsCreateAt        *ebpf.Variable `ebpf:"vfs_create_at"`
-	VfsFallocateAt     *ebpf.Variable `ebpf:"vfs_fallocate_at"`
-	VfsFileattrSetAt   *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
-	VfsLinkAt          *ebpf.Variable `ebpf:"vfs_link_at"`
-	VfsMkdirAt         *ebpf.Variable `ebpf:"vfs_mkdir_at"`
-	VfsMknodAt         *ebpf.Variable `ebpf:"vfs_mknod_at"`
-	VfsRemoveAclAt     *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
-	VfsRemovexattrAt   *ebpf.Variable `ebpf:"vfs_removexattr_at"`
-	VfsRenameAt        *ebpf.Variable `ebpf:"vfs_rename_at"`
-	VfsRmdirAt         *ebpf.Variable `ebpf:"vfs_rmdir_at"`
-	VfsSetAclAt        *ebpf.Variable `ebpf:"vfs_set_acl_at"`
-	VfsSymlinkAt       *ebpf.Variable `ebpf:"vfs_symlink_at"`
-	VfsUnlinkAt        *ebpf.Variable `ebpf:"vfs_unlink_at"`
-	VmMmapPgoffAt      *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
-	Wanted             *ebpf.Variable `ebpf:"wanted"`
+	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
+	Attentive            *ebpf.Variable `ebpf:"attentive"`
+	Control              *ebpf.Variable `ebpf:"control"`
+	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
+	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
+	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`
+	RenameLock           *ebpf.Variable `ebpf:"rename_lock"`
+	ReportFailed         *ebpf.Variable `ebpf:"report_failed"`
+	Resolves             *ebpf.Variable `ebpf:"resolves"`
+	SecurityFileOpenAt   *ebpf.Variable `ebpf:"security_file_open_at"`
+	Start                *ebpf.Variable `ebpf:"start"`
+	UnusedFlag           *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedHook           *ebpf.Variable `ebpf:"unused_hook"`
+	UnusedOp             *ebpf.Variable `ebpf:"unused_op"`
+	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
+	UnusedStateFlag      *ebpf.Variable `ebpf:"unused_state_flag"`
+	VfsCreateAt          *ebpf.Variable `ebpf:"vfs_create_at"`
+	VfsFallocateAt       *ebpf.Variable `ebpf:"vfs_fallocate_at"`
+	VfsFileattrSetAt     *ebpf.Variable `ebpf:"vfs_fileattr_set_at"`
+	VfsLinkAt            *ebpf.Variable `ebpf:"vfs_link_at"`
+	VfsMkdirAt           *ebpf.Variable `ebpf:"vfs_mkdir_at"`
+	VfsMknodAt           *ebpf.Variable `ebpf:"vfs_mknod_at"`
+	VfsRemoveAclAt       *ebpf.Variable `ebpf:"vfs_remove_acl_at"`
+	VfsRemovexattrAt     *ebpf.Variable `ebpf:"vfs_removexattr_at"`
+	VfsRenameAt          *ebpf.Variable `ebpf:"vfs_rename_at"`
+	VfsRmdirAt           *ebpf.Variable `ebpf:"vfs_rmdir_at"`
+	VfsSetAclAt          *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSymlinkAt         *ebpf.Variable `ebpf:"vfs_symlink_at"`
+	VfsUnlinkAt          *ebpf.Variable `ebpf:"vfs_unlink_at"`
+	VmMmapPgoffAt        *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
+	Wanted               *ebpf.Variable `ebpf:"wanted"`
 }
 
 // trampolinesPrograms contains all programs after they have been loaded into the kernel.
@@ -787,6 +867,7 @@ type trampolinesVariables struct {
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesPrograms struct {
 	Arm                              *ebpf.Program `ebpf:"arm"`
+	FentryAttachRecursiveMnt         *ebpf.Program `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.Program `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.Program `ebpf:"fentry_d_exchange"`
 	FentryD_move                     *ebpf.Program `ebpf:"fentry_d_move"`
@@ -795,6 +876,8 @@ type trampolinesPrograms struct {
 	FentryFileUpdateTimeFlags        *ebpf.Program `ebpf:"fentry_file_update_time_flags"`
 	FentryKiocbModified              *ebpf.Program `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile            *ebpf.Program `ebpf:"fentry_locks_remove_file"`
+	FentryMakeVisible                *ebpf.Program `ebpf:"fentry_make_visible"`
+	FentryMntSetMountpoint           *ebpf.Program `ebpf:"fentry_mnt_set_mountpoint"`
 	FentryNotifyChange               *ebpf.Program `ebpf:"fentry_notify_change"`
 	FentrySecurityBprmCheck          *ebpf.Program `ebpf:"fentry_security_bprm_check"`
 	FentrySecurityBprmCommittedCreds *ebpf.Program `ebpf:"fentry_security_bprm_committed_creds"`
@@ -818,10 +901,16 @@ type trampolinesPrograms struct {
 	FentryVfsRemovexattr             *ebpf.Program `ebpf:"fentry_vfs_removexattr"`
 	FentryVfsSetAcl                  *ebpf.Program `ebpf:"fentry_vfs_set_acl"`
 	FentryVfsUtimes                  *ebpf.Program `ebpf:"fentry_vfs_utimes"`
+	FexitIa32SysMoveMount            *ebpf.Program `ebpf:"fexit___ia32_sys_move_mount"`
+	FexitX64SysMoveMount             *ebpf.Program `ebpf:"fexit___x64_sys_move_mount"`
+	FexitX64SysPivotRoot             *ebpf.Program `ebpf:"fexit___x64_sys_pivot_root"`
 	FexitD_exchange                  *ebpf.Program `ebpf:"fexit_d_exchange"`
 	FexitD_move                      *ebpf.Program `ebpf:"fexit_d_move"`
+	FexitFinishAutomount             *ebpf.Program `ebpf:"fexit_finish_automount"`
 	FexitMayOpen                     *ebpf.Program `ebpf:"fexit_may_open"`
 	FexitNotifyChange                *ebpf.Program `ebpf:"fexit_notify_change"`
+	FexitPathMount                   *ebpf.Program `ebpf:"fexit_path_mount"`
+	FexitPathUmount                  *ebpf.Program `ebpf:"fexit_path_umount"`
 	FexitSecurityFileOpen            *ebpf.Program `ebpf:"fexit_security_file_open"`
 	FexitTwinD_exchange              *ebpf.Program `ebpf:"fexit_twin_d_exchange"`
 	FexitTwinD_move                  *ebpf.Program `ebpf:"fexit_twin_d_move"`
@@ -860,6 +949,7 @@ type trampolinesPrograms struct {
 func (p *trampolinesPrograms) Close() error {
 	return _TrampolinesClose(
 		p.Arm,
+		p.FentryAttachRecursiveMnt,
 		p.FentryD_delete,
 		p.FentryD_exchange,
 		p.FentryD_move,
@@ -868,6 +958,8 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryFileUpdateTimeFlags,
 		p.FentryKiocbModified,
 		p.FentryLocksRemoveFile,
+		p.FentryMakeVisible,
+		p.FentryMntSetMountpoint,
 		p.FentryNotifyChange,
 		p.FentrySecurityBprmCheck,
 		p.FentrySecurityBprmCommittedCreds,
@@ -891,10 +983,16 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryVfsRemovexattr,
 		p.FentryVfsSetAcl,
 		p.FentryVfsUtimes,
+		p.FexitIa32SysMoveMount,
+		p.FexitX64SysMoveMount,
+		p.FexitX64SysPivotRoot,
 		p.FexitD_exchange,
 		p.FexitD_move,
+		p.FexitFinishAutomount,
 		p.FexitMayOpen,
 		p.FexitNotifyChange,
+		p.FexitPathMount,
+		p.FexitPathUmount,
 		p.FexitSecurityFileOpen,
 		p.FexitTwinD_exchange,
 		p.FexitTwinD_move,

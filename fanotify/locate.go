@@ -18,6 +18,9 @@ type side struct {
 	mount *mount.Mount // through which host leads; nil when that is not known
 	// watch is the pattern that names host, nil when none does.
 	watch []byte
+	// leads is the pattern that a directory leads to which is renamed, where none
+	// names it.
+	leads []byte
 	// doubt says that the name may be watched or not; then watch is nil.
 	doubt bool
 	// lost says that the path could not be found out.
@@ -60,14 +63,18 @@ func join(dir, name []byte) []byte {
 }
 
 // show finds by which host path a path inside a filesystem is seen: one that a
-// pattern names, else the first.
+// pattern names, else one that leads to a pattern, else the first.
 func (g *Group) show(f *filesystem, inFS []byte, s *side) {
 	g.paths = g.tableOf(f).HostPaths(g.paths[:0], f.dev, inFS)
 	for i := range g.paths {
 		p := &g.paths[i]
 		watch, ok := g.set.Match(p.Host)
-		if ok || i == 0 {
-			s.host, s.mount = append(s.host[:0], p.Host...), p.Mount
+		var leads []byte
+		if !ok && s.leads == nil && g.hand.movesDirectory() {
+			leads, _ = g.set.Leads(p.Host)
+		}
+		if ok || leads != nil || i == 0 {
+			s.host, s.mount, s.leads = append(s.host[:0], p.Host...), p.Mount, leads
 		}
 		if ok {
 			s.watch = watch
@@ -95,12 +102,12 @@ func (g *Group) weigh(f *filesystem, dir ref, name []byte, s *side) {
 		g.learn(lacks)
 		paths, lacks = g.tree.paths(string(dir), g.hand.round)
 	}
-	var watch []byte
+	var watch, leads []byte
 	watched := 0
 	for _, path := range paths {
 		s.reset()
-		if g.show(f, join([]byte(path), name), s); s.watch != nil {
-			watch = s.watch
+		if g.show(f, join([]byte(path), name), s); s.watch != nil || s.leads != nil {
+			watch, leads = s.watch, s.leads
 			watched++
 		}
 	}
@@ -109,7 +116,7 @@ func (g *Group) weigh(f *filesystem, dir ref, name []byte, s *side) {
 	case len(paths) == 0: // too many places, or one that cannot be seen
 		s.doubt = true
 	case watched == len(paths):
-		s.watch = watch
+		s.watch, s.leads = watch, leads
 	default:
 		s.doubt = watched > 0
 	}

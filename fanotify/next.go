@@ -33,6 +33,11 @@ type hand struct {
 	merged   uint64 // round for which doubts were told
 }
 
+// movesDirectory says whether the event in hand is the rename of a directory.
+func (h *hand) movesDirectory() bool {
+	return h.mask&unix.FAN_RENAME != 0 && h.mask&unix.FAN_ONDIR != 0
+}
+
 // impatience is how many events are passed over before the deadline is looked
 // at, while there are more.
 const impatience = 256
@@ -106,7 +111,7 @@ func (g *Group) take() bool {
 	}
 	g.follow(&h.waiting)
 	g.tree.trim(w.round)
-	if w.mask&unix.FAN_RENAME != 0 && w.mask&unix.FAN_ONDIR != 0 {
+	if h.movesDirectory() {
 		g.moved(&h.record)
 	}
 	return true
@@ -146,8 +151,12 @@ func (g *Group) judge(r *record) {
 	}
 	watched := h.at.watch != nil || h.from.watch != nil
 	h.ops = g.expand(h.ops, r, watched)
+	leads := h.at.leads != nil || h.from.leads != nil
+	if leads && !watched && g.ops[event.OpRename] {
+		h.ops = append(h.ops, event.OpRename) // which takes watched paths away or brings them
+	}
 	switch {
-	case watched:
+	case watched, leads:
 	case h.at.doubt || h.from.doubt:
 		g.doubt(r)
 	case h.at.lost || h.from.lost:
@@ -188,9 +197,11 @@ var bitsOf = map[event.Op]uint64{
 // fill fills e with one operation of the event in hand.
 func (g *Group) fill(e *event.Event, op event.Op) {
 	h := &g.hand
-	*e = event.Event{Op: op, Boot: h.boot, Res: event.SuccessBytes, Watch: h.at.watch}
-	if e.Watch == nil {
-		e.Watch = h.from.watch
+	*e = event.Event{Op: op, Boot: h.boot, Res: event.SuccessBytes}
+	for _, watch := range [][]byte{h.at.watch, h.from.watch, h.at.leads, h.from.leads} {
+		if e.Watch == nil {
+			e.Watch = watch
+		}
 	}
 	g.fillFile(e)
 	e.Proc = *g.whoDid(h.pid)

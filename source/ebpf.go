@@ -22,7 +22,6 @@ type ebpfBackend struct {
 	*bpf.Backend
 	set    *watch.Set
 	mounts *mounts
-	logf   func(format string, args ...any)
 }
 
 // openEBPF opens the backend that attaches programs to kernel functions.
@@ -38,8 +37,24 @@ func openEBPF(s setup) (Backend, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	m.changed = false
-	return &ebpfBackend{b, s.set, m, s.logf}, nil
+	m.moves, m.refresh = movesOf(b), func() {
+		if err := b.Refresh(); err != nil {
+			s.logf("ebpf: the kernel side could not look at the mounts: %v", err)
+		}
+	}
+	return &ebpfBackend{b, s.set, m}, nil
+}
+
+// movesOf returns what b knows of moved mounts. What cannot be read is taken for
+// unmoved; it is memory that both sides see.
+func movesOf(b *bpf.Backend) func() bpf.Moves {
+	var last bpf.Moves
+	return func() bpf.Moves {
+		if now, err := b.Moves(); err == nil {
+			last = now
+		}
+		return last
+	}
 }
 
 // who completes the kernel's account of a process from the procfs of the host,
@@ -48,20 +63,10 @@ func who(s setup) func(int, uint64, *event.Process) {
 	return process.New(filepath.Join(s.root, "proc")).Complete
 }
 
-// Next brings the kernel's seeds up to date when mounts have changed.
+// Next looks at the mounts first, also when no event comes that is to be placed.
 func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
 	b.mounts.check()
-	if b.mounts.changed {
-		b.mounts.changed = false
-		if err := b.Refresh(b.mounts.kernel()); err != nil {
-			b.logf("ebpf: not all mounts are known to the kernel side: %v", err)
-		}
-	}
-	err := b.Backend.Next(e, deadline)
-	if err == nil {
-		b.mounts.follow(e)
-	}
-	return err
+	return b.Backend.Next(e, deadline)
 }
 
 // Close ends the kernel side first: it asks for places until then.

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/bpf"
-	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/mount"
 	"github.com/falco-fim/fim/watch"
 )
@@ -22,11 +20,14 @@ import (
 // after it happened, and the table may have changed between the two, so the one
 // before is kept as well.
 type mounts struct {
-	name    string
-	set     *watch.Set
-	fd      int    // polled: the kernel marks an open mountinfo when the table changes
-	changed bool   // since the kernel side was told
-	moved   uint64 // when a rename moved mounts, which marks nothing; 0: none did
+	name string
+	set  *watch.Set
+	fd   int // polled: the kernel marks an open mountinfo when the table changes
+	// moves is what the kernel side knows of moved mounts, and refresh has it look
+	// at the mounts; both nil until it is up.
+	moves   func() bpf.Moves
+	refresh func()
+	count   uint64 // of moves that the table has
 
 	now, before tableAt
 }
@@ -36,13 +37,15 @@ type mounts struct {
 type tableAt struct {
 	*mount.Table
 	since, until uint64
+	// attached is from when on what it shows was there, though more may have been.
+	attached uint64
 
 	found []mount.Path
 	shown map[*mount.Mount]bpf.Place // the texts of each mount, made once
 }
 
 func openMounts(root string, set *watch.Set) (*mounts, error) {
-	m := &mounts{name: "/proc/self/mountinfo", set: set}
+	m := &mounts{name: "/proc/self/mountinfo", set: set, moves: func() bpf.Moves { return bpf.Moves{} }, refresh: func() {}}
 	if root != "/" {
 		m.name = filepath.Join(root, "proc/1/mountinfo")
 	}
@@ -50,59 +53,84 @@ func openMounts(root string, set *watch.Set) (*mounts, error) {
 	if m.fd, err = unix.Open(m.name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("open mount table %s: %w", m.name, err)
 	}
-	if err := m.read(bootNow()); err != nil {
+	since := bootNow()
+	table, err := mount.Read(m.name)
+	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	m.now = newTableAt(table, since)
 	return m, nil
+}
+
+func newTableAt(table *mount.Table, since uint64) tableAt {
+	return tableAt{Table: table, since: since, until: since, attached: since, shown: make(map[*mount.Mount]bpf.Place)}
 }
 
 func (m *mounts) close() error { return unix.Close(m.fd) }
 
-// read takes the table as it is now and has been since that moment.
-func (m *mounts) read(since uint64) error {
-	table, err := mount.Read(m.name)
-	if err != nil {
-		return err
-	}
-	m.before = m.now
-	m.before.until = min(m.before.until, since)
-	m.now = tableAt{Table: table, since: since, until: since, shown: make(map[*mount.Mount]bpf.Place)}
-	m.changed = true
-	return nil
-}
-
-// check reads the table again if it changed. An unreadable table leaves the old
-// one, to be tried again at the next change.
-func (m *mounts) check() {
-	now := bootNow()
+// changed says whether the table is marked as changed, which takes the mark away.
+func (m *mounts) changed() bool {
 	fds := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
 	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
+}
+
+// check reads the table again if it changed.
+func (m *mounts) check() {
+	now := bootNow()
+	changed, moves := m.changed(), m.moves()
 	switch {
-	case err != nil:
-	case n > 0:
-		m.moved = 0
-		_ = m.read(now)
-	case m.moved != 0:
-		_ = m.read(m.moved)
-		m.moved = 0
-	default:
+	case changed || moves.Count != m.count:
+		m.read(changed)
+	case !moves.Now:
 		m.now.until = now
 	}
 }
 
-// follow notes a rename that moved mounts: the table shows them elsewhere from
-// then on, but the kernel does not mark it as changed.
-func (m *mounts) follow(e *event.Event) {
-	if e.Op != event.OpRename || e.Failed || e.File.Type != event.TypeDirectory {
-		return
-	}
-	above := string(e.Old.HostPath) + "/"
-	for _, row := range m.now.Mounts() {
-		if above == "/" && row.Point != "/" || above != "/" && strings.HasPrefix(row.Point, above) {
-			m.moved = e.Boot
+// patience is how often a table is read that keeps changing meanwhile; its next
+// change is noticed all the same.
+const patience = 5
+
+// read takes the table as it is now. An unreadable one leaves the old one, to be
+// tried again at the next change.
+//
+// If nothing was mounted or moved while the kernel side looked at the mounts and
+// the table was read, its places are true since the last time that something was:
+// what was unmounted in between took only others away. Where moves are all that
+// happened, nothing was.
+func (m *mounts) read(changed bool) {
+	for range patience {
+		m.refresh()
+		moves := m.moves()
+		since := bootNow()
+		table, err := mount.Read(m.name)
+		if err != nil {
 			return
 		}
+		more := m.changed()
+		changed = changed || more
+		settled := !more && m.moves() == moves && !moves.Now
+		if !settled {
+			continue
+		}
+		next := newTableAt(table, since)
+		next.attached = max(moves.Attached, moves.Last)
+		if !changed {
+			next.since = moves.Last
+		}
+		m.replace(next, moves.Count)
+		return
 	}
+	since := bootNow()
+	if table, err := mount.Read(m.name); err == nil {
+		m.replace(newTableAt(table, since), m.count)
+	}
+}
+
+func (m *mounts) replace(next tableAt, count uint64) {
+	m.before = m.now
+	m.before.until = min(m.before.until, next.since)
+	m.now, m.count = next, count
 }
 
 // kernel returns the mounts as the kernel side wants them.
@@ -117,7 +145,7 @@ func (m *mounts) kernel() []bpf.Mount {
 // place appends the host paths that a file had at the moment at. The table is
 // looked at for each event: the mount that made the event possible may be younger
 // than the last look. Of an event from between the two tables' times it is not
-// known which held. Where paths only came, the kernel side is the witness: it sends
+// known which held, unless what came had come by then. Where paths only came, the kernel side is the witness: it sends
 // what those make watched. Where one went, only those count that both tables have,
 // and if none of them is watched, the one that made the event ours is not known.
 func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place {
@@ -130,6 +158,9 @@ func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place
 	old := m.before.place(nil, dev, inFS)
 	if m.before.since <= at && at <= m.before.until {
 		return append(dst[:start], old...)
+	}
+	if at >= m.now.attached && slices.ContainsFunc(dst[start:], m.watched) {
+		return dst
 	}
 	went := func(p bpf.Place) bool { return !hasPlace(dst[start:], p) }
 	if !slices.ContainsFunc(old, went) {

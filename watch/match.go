@@ -51,6 +51,27 @@ func (s *Set) Reaches(dir []byte) bool {
 	return alive
 }
 
+// Leads returns the name of the most specific include that something below dir, or
+// dir itself, may be covered by, and whether there is any: moving dir then takes
+// watched paths away or brings them. It errs on the side of true as Reaches does.
+func (s *Set) Leads(dir []byte) (name []byte, ok bool) {
+	var a, b [onStack]uint32
+	best := noRank
+	for _, n := range s.trie.walk(dir, a[:0], b[:0]) {
+		switch n := &s.trie.nodes[n]; {
+		case n.exclude && n.self && n.rank != noRank:
+			return nil, false // all of it is excluded
+		case n.exclude || n.lead == noRank:
+		case best == noRank || n.lead < best:
+			best = n.lead
+		}
+	}
+	if best == noRank {
+		return nil, false
+	}
+	return s.names[best], true
+}
+
 // walk returns the nodes that path leads to, in one of the two slices it is
 // given; none if no include is among them.
 func (t *trie) walk(path []byte, now, next []uint32) []uint32 {

@@ -141,6 +141,43 @@ func TestReachesIsTrueAboveAndFalseBeside(t *testing.T) {
 	}
 }
 
+func TestADirectoryLeadsToTheMostSpecificPatternBelow(t *testing.T) {
+	s := compile(t, Options{
+		Include: patterns("/etc/ssh/*.conf", "/etc/pam.d", "/etc/ssh/sshd_config", "/home/*/.ssh", "/srv"),
+		Exclude: patterns("/home/bob", "/srv/tmp/*"),
+	})
+	for dir, want := range map[string]string{
+		"/":        "/etc/ssh/sshd_config",
+		"/etc":     "/etc/ssh/sshd_config",
+		"/etc/ssh": "/etc/ssh/sshd_config", "/etc/pam.d": "/etc/pam.d", "/etc/pam.d/x": "/etc/pam.d",
+		"/home": "/home/*/.ssh", "/home/al": "/home/*/.ssh", "/home/al/.ssh": "/home/*/.ssh",
+		"/srv/tmp/a": "/srv", // its children are not excluded
+		"/home/bob":  "", "/home/al/x": "", "/usr": "", "/etc/ssl": "", "": "",
+	} {
+		name, ok := s.Leads([]byte(dir))
+		if string(name) != want || ok != (want != "") {
+			t.Errorf("%s: %q, %t, want %q", dir, name, ok, want)
+		}
+	}
+}
+
+func TestWhatMatchesIsLedToFromEveryDirectoryAbove(t *testing.T) {
+	r := random(t)
+	for range 1000 {
+		o := randomOptions(r, slices.Concat(exactParts, globParts))
+		s := compile(t, o)
+		for range 50 {
+			path := randomPath(r)
+			_, ok := s.Match([]byte(path))
+			for _, dir := range ancestors(path) {
+				if _, leads := s.Leads([]byte(dir)); ok && !leads || leads != s.Reaches([]byte(dir)) {
+					t.Fatalf("%+v: %q is watched = %t, %q leads to something = %t, reaches = %t", o, path, ok, dir, leads, s.Reaches([]byte(dir)))
+				}
+			}
+		}
+	}
+}
+
 func TestPrefixesAreTheLiteralBeginnings(t *testing.T) {
 	s := compile(t, Options{Include: patterns("/home/*/.ssh", "/etc", "/etc/", "/etc/{ssh,pam.d}/*", `/a\*/b?`, "/**/x"), Exclude: patterns("/no")})
 	want := []string{"/", "/a*", "/etc", "/etc/pam.d", "/etc/ssh", "/home"}
@@ -206,7 +243,7 @@ var hot = [][]byte{
 func TestMatchTakesNoMemory(t *testing.T) {
 	s := compile(t, Options{Include: many(5000), Exclude: patterns("/**/*.swp", "/home/{a,b}/**")})
 	for _, path := range hot {
-		if n := testing.AllocsPerRun(100, func() { s.Match(path); s.Reaches(path) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { s.Match(path); s.Reaches(path); s.Leads(path) }); n != 0 {
 			t.Errorf("%s: %v allocations", path, n)
 		}
 	}

@@ -63,6 +63,7 @@ func Compile(o Options) (*Set, error) {
 		}
 	}
 	s.trie.index = nil
+	s.trie.follow()
 	s.prefixes = prefixes(include)
 	return s, nil
 }

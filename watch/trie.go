@@ -2,6 +2,8 @@
 
 package watch
 
+import "iter"
+
 // The nodes that every trie has. The last three are for [Set.DFA], which puts
 // them in place of all nodes that behave alike.
 const (
@@ -26,6 +28,7 @@ type node struct {
 	self    bool              // is a **: any name also leads back to here
 	exclude bool
 	rank    int // of the most specific pattern that ends here, or noRank
+	lead    int // or at a node that can be reached from here
 }
 
 type globEdge struct {
@@ -68,6 +71,41 @@ func (t *trie) add(root uint32, sequence []component, rank int, direct bool) {
 		t.end(t.child(at, component{anyName, "*"}), rank)
 	default: // ** covers the path itself too
 		t.end(t.child(at, component{deep, "**"}), rank)
+	}
+}
+
+// follow fills in where each node leads to, once all patterns are in. Children are
+// done before their parents.
+func (t *trie) follow() {
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		n := &t.nodes[i]
+		n.lead = n.rank
+		for to := range n.next() {
+			if rank := t.nodes[to].lead; rank != noRank && (n.lead == noRank || rank < n.lead) {
+				n.lead = rank
+			}
+		}
+	}
+}
+
+// next yields the children of a node.
+func (n *node) next() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for _, to := range n.names {
+			if !yield(to) {
+				return
+			}
+		}
+		for _, g := range n.globs {
+			if !yield(g.to) {
+				return
+			}
+		}
+		for _, to := range []uint32{n.any, n.deep} {
+			if to != 0 && !yield(to) {
+				return
+			}
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ static __always_inline struct subject subject_of(struct dentry *dentry)
 // state_itself is judge for what phase one has seen.
 static __always_inline u32 state_itself(struct counters *counted, struct dentry *dentry)
 {
-	u32 state = dir_state(counted, dentry, dentry);
+	u32 state = dir_state(counted, dentry);
 
 	return fetch(dentry, d_parent) == dentry ? state : name_state(state, dentry);
 }

@@ -169,13 +169,29 @@ static __always_inline struct seed *seed_of(u64 address)
 	return seed;
 }
 
-// joined adds what a host mount of this directory says to its state.
+// seeded is the state that the host's mounts give a directory: of the last survey,
+// whose place in the seed is written again only two surveys later. Not inlined for
+// the sake of its callers' stacks.
+static __noinline u32 seeded(u64 inode)
+{
+	u32 survey = latest(control.survey), found, state;
+	struct seed *seed = seed_of(inode);
+	struct sight *sight;
+
+	if (!seed)
+		return DEAD;
+	sight = &seed->sights[survey & 1];
+	found = latest(sight->survey);
+	state = latest(sight->state);
+	if (found != survey)
+		return latest(control.survey) == survey ? DEAD : UNKNOWN;
+	return latest(sight->survey) == survey ? state : UNKNOWN;
+}
+
+// joined adds that to the state which its names give it.
 static __always_inline u32 joined(u32 state, u64 dentry)
 {
-	u64 inode = (u64)BPF_CORE_READ((struct dentry *)dentry, d_inode);
-	struct seed *seed = seed_of(inode);
-
-	return seed ? join(state, seed->state) : state;
+	return join(state, seeded((u64)BPF_CORE_READ((struct dentry *)dentry, d_inode)));
 }
 
 __noinline u32 spin_for_seq(u32 seq)
@@ -200,49 +216,20 @@ static __always_inline void end_walk(struct walk *w, u32 end, u32 state)
 	w->state = state;
 }
 
-// through_mount goes on at the mountpoint of the mount that shows the current
-// filesystem: its root is no seed because the mount is newer than Go's last
-// look, or of another mount namespace. A chain that ends there shows nothing
-// of the host.
-static __always_inline void through_mount(struct walk *w, struct dentry *root)
-{
-	struct mount *m, *parent;
-
-	if (!w->mnt)
-		return end_walk(w, END_UNKNOWN, UNKNOWN);
-	if ((u64)root != w->mnt_root) {
-		if (!w->mnt_root || w->mnt_at > w->steps)
-			return end_walk(w, END_UNKNOWN, UNKNOWN);
-		w->steps = w->mnt_at;
-	}
-	m = mount_of((struct vfsmount *)w->mnt);
-	parent = BPF_CORE_READ(m, mnt_parent);
-	if (parent == m)
-		return end_walk(w, END_COMPLETE, DEAD);
-	w->at = (u64)BPF_CORE_READ(m, mnt_mountpoint);
-	w->mnt = (u64)parent + bpf_core_field_offset(struct mount, mnt);
-	w->mnt_root = (u64)BPF_CORE_READ(parent, mnt.mnt_root);
-	w->mnt_at = ~0u;
-}
-
+// at_root ends a walk. A root that no host mount shows, or only where nothing is
+// watched, has no seed; the survey of the mounts has seen them all.
 static __always_inline void at_root(struct walk *w, struct dentry *root, u64 inode)
 {
 	struct super_block *sb = BPF_CORE_READ(root, d_sb);
-	u32 dev = BPF_CORE_READ(sb, s_dev);
-	u32 *known = bpf_map_lookup_elem(&supers, &dev);
-	struct seed *seed;
+	u32 dev, *live;
 
-	if (BPF_CORE_READ(sb, s_root) != root) {
-		if (known && *known)
-			return end_walk(w, END_UNATTACHED, UNATTACHED);
-		return end_walk(w, END_COMPLETE, DEAD);
-	}
-	seed = seed_of(inode);
-	if (seed)
-		return end_walk(w, END_COMPLETE, seed->state);
-	if (known) // Go knows its mounts: none shows the root where it matters
-		return end_walk(w, END_COMPLETE, DEAD);
-	through_mount(w, root);
+	if (BPF_CORE_READ(sb, s_root) == root)
+		return end_walk(w, END_COMPLETE, seeded(inode));
+	dev = BPF_CORE_READ(sb, s_dev);
+	live = bpf_map_lookup_elem(&supers, &dev);
+	if (live && *live >= latest(control.survey))
+		return end_walk(w, END_UNATTACHED, UNATTACHED);
+	end_walk(w, END_COMPLETE, DEAD);
 }
 
 // step_up takes one step towards the root, or ends the walk.
@@ -263,8 +250,6 @@ static __always_inline void step_up(struct walk *w)
 		return end_walk(w, END_COMPLETE, state);
 	if (l->parent == w->at)
 		return at_root(w, d, l->inode);
-	if (w->at == w->mnt_root)
-		w->mnt_at = w->steps;
 	if (w->steps >= MAX_DEPTH)
 		return end_walk(w, END_UNKNOWN, UNKNOWN);
 	w->step[w->steps & (MAX_DEPTH - 1)] = w->at;
@@ -329,12 +314,7 @@ __noinline int descend(u32 slot)
 
 static __always_inline void start_walk(struct walk *w)
 {
-	struct vfsmount *mnt = (void *)w->via; // a member inside the macro would be relocated too
-
 	w->at = w->dir;
-	w->mnt = w->via;
-	w->mnt_root = mnt ? (u64)BPF_CORE_READ(mnt, mnt_root) : 0;
-	w->mnt_at = ~0u;
 	w->state = DEAD;
 	w->end = END_NONE;
 	w->steps = 0;
@@ -382,6 +362,12 @@ __noinline int try_resolve(u32 slot)
 	return 1;
 }
 
+// unsure says that seeds may not be what the mounts have become.
+static __always_inline bool unsure(void)
+{
+	return latest(control.asked) != latest(control.done);
+}
+
 // resolve computes the state of walk.dir in this slot.
 __noinline u32 resolve(u32 slot)
 {
@@ -390,6 +376,10 @@ __noinline u32 resolve(u32 slot)
 
 	if (!counted || !s)
 		return UNKNOWN;
+	if (unsure()) {
+		count(counted->unsure);
+		return UNKNOWN;
+	}
 	count(counted->climbs);
 	for (int i = 0; i < TRIES; i++) {
 		if (try_resolve(slot))
@@ -399,9 +389,9 @@ __noinline u32 resolve(u32 slot)
 	return UNKNOWN;
 }
 
-// ask resolves directory dir, reached through mnt if that is known. Pointers go
-// by way of the scratch, because a global function takes numbers only.
-static __noinline u32 ask(struct dentry *dir, struct vfsmount *mnt)
+// ask resolves directory dir. Pointers go by way of the scratch, because a global
+// function takes numbers only.
+static __noinline u32 ask(struct dentry *dir)
 {
 	struct walks *counted = walk_counts();
 	u32 slot = claim(), state = UNKNOWN;
@@ -414,7 +404,6 @@ static __noinline u32 ask(struct dentry *dir, struct vfsmount *mnt)
 		return UNKNOWN;
 	}
 	s->walk.dir = (u64)dir;
-	s->walk.via = (u64)mnt;
 	state = resolve(slot);
 	if (state == UNKNOWN)
 		count(counted->gave_up);
@@ -454,14 +443,14 @@ static __always_inline u32 known_state(struct dentry *dir)
 }
 
 // state_of is the state of directory dir: what is known, else a climb.
-static __always_inline u32 state_of(struct counters *counted, struct dentry *dir, struct vfsmount *mnt)
+static __always_inline u32 state_of(struct counters *counted, struct dentry *dir)
 {
 	u32 state = known_state(dir);
 
 	if (state != UNASKED)
 		return state;
 	count(counted->slow);
-	return ask(dir, mnt);
+	return ask(dir);
 }
 
 // name_state is the state of what dentry names, given its directory's.
@@ -472,10 +461,10 @@ static __always_inline u32 name_state(u32 dir, struct dentry *dentry)
 
 // judge is the state of what dentry names, a file or a directory. A root has
 // no name of its own: its state is that of the directory.
-static __always_inline u32 judge(struct counters *counted, struct dentry *dentry, struct vfsmount *mnt)
+static __always_inline u32 judge(struct counters *counted, struct dentry *dentry)
 {
 	struct dentry *dir = fetch(dentry, d_parent);
-	u32 state = state_of(counted, dir, mnt);
+	u32 state = state_of(counted, dir);
 
 	return dir == dentry ? state : name_state(state, dentry);
 }

@@ -33,7 +33,7 @@ static __always_inline void on_exec_check(struct linux_binprm *bprm)
 	if (!counted || !inode)
 		return;
 	count(counted->seen);
-	state = judge(counted, fetch(file, f_path.dentry), fetch(file, f_path.mnt));
+	state = judge(counted, fetch(file, f_path.dentry));
 	exec = bpf_map_lookup_elem(&execs, &tid);
 	if (first && exec) {
 		bpf_map_delete_elem(&execs, &tid);

@@ -17,6 +17,7 @@
 #include "chattr.h"
 #include "mmap.h"
 #include "exec.h"
+#include "mount.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -31,20 +32,74 @@ const enum state_flag *unused_state_flag __attribute__((unused));
 
 // arm runs in Go's own thread (BPF_PROG_TEST_RUN calls it there), so it knows
 // what ids that thread has in the initial namespaces, whatever namespace Go
-// lives in. Arguments: what to do, and the state of a seed.
-enum arm { ARM_OWN, ARM_SEED, ARM_BUMP };
+// lives in. Arguments: what to do, and with what.
+enum arm {
+	ARM_OWN,    // learn who Go is; the host is as the first process sees it, or, with 0, as Go does
+	ARM_BUMP,   // void all tags
+	ARM_SURVEY, // make a survey of the host's mounts
+	ARM_DROP,   // drop the seed of this address, if no survey in force has it
+	ARM_ARRIVE, // end the move of this thread, whose end was not seen
+};
+
+// first_process is the one that all others stem from.
+static __always_inline struct task_struct *first_process(struct task_struct *task)
+{
+	for (int i = 0; i < STRETCH; i++) {
+		if (!task || BPF_CORE_READ(task, pid) == 1)
+			break;
+		task = BPF_CORE_READ(task, real_parent);
+	}
+	return task;
+}
+
+// arrived ends a move that nobody else will.
+static __always_inline void arrived(u32 tid)
+{
+	if (arrive(tid) & LEAVE_SURVEY)
+		__sync_fetch_and_add(&control.carrying, -1);
+}
+
+static __always_inline void drop_seed(u64 address)
+{
+	struct seed *seed;
+	u32 token;
+
+	if (bpf_map_pop_elem(&turn, &token))
+		return;
+	seed = bpf_map_lookup_elem(&seeds, &address);
+	if (seed && seed->sights[0].survey != control.survey && seed->sights[1].survey != control.survey)
+		bpf_map_delete_elem(&seeds, &address);
+	bpf_map_push_elem(&turn, &token, BPF_ANY);
+	if (unsure())
+		resurvey();
+}
 
 SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 {
-	u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task = (void *)bpf_get_current_task();
 
-	if (ctx[0] == ARM_BUMP) {
+	switch (ctx[0]) {
+	case ARM_OWN:
+		control.own_tgid = bpf_get_current_pid_tgid() >> 32;
+		task = BPF_CORE_READ(task, group_leader);
+		control.host = (u64)(ctx[1] ? first_process(task) : task);
+		break;
+	case ARM_BUMP:
 		bump();
-		return 0;
+		break;
+	case ARM_SURVEY:
+		control.lacks[0] = control.lacks[1] = 0;
+		remounted();
+		count(control.asked);
+		resurvey();
+		break;
+	case ARM_DROP:
+		drop_seed(ctx[1]);
+		break;
+	case ARM_ARRIVE:
+		arrived(ctx[1]);
+		break;
 	}
-	control.own_tgid = id >> 32;
-	control.seed_state = ctx[1];
-	control.seed_tid = ctx[0] == ARM_SEED ? (u32)id : 0;
 	return 0;
 }
 
@@ -59,6 +114,7 @@ SEC("raw_tp/sched_process_exit") int process_exit(void *ctx)
 		leave(counted, tid);
 	else
 		bpf_map_delete_elem(&stashes, &tid);
+	arrived(tid);
 	return 0;
 }
 

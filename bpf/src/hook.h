@@ -106,6 +106,16 @@ static __always_inline int error_of(struct call *call)
 		return 0;                                                                          \
 	}
 
+// NAMED_HOOK: when function is entered, body(first, the one before first) with the
+// parameter that Go found by its name.
+#define NAMED_HOOK(function, body)                                                                 \
+	const volatile struct position function##_at = {};                                         \
+	SEC("fentry/" #function) int fentry_##function(void *ctx)                                  \
+	{                                                                                          \
+		body(slot_of(ctx, function##_at.arg[0]), slot_of(ctx, function##_at.arg[0] - 1));    \
+		return 0;                                                                          \
+	}
+
 // TWIN_HOOK: beside a probe, where what it does must not be missed.
 #define TWIN_HOOK(function, at_entry, at_exit, params...)                                          \
 	SEC("fentry/" #function) int BPF_PROG(fentry_twin_##function, params)                      \
@@ -173,6 +183,14 @@ static __always_inline int error_of(struct call *call)
 	}
 
 #define TWIN_HOOK(function, at_entry, at_exit, params...)
+
+#define NAMED_HOOK(function, body)                                                                 \
+	const volatile struct position function##_at = {};                                         \
+	SEC("kprobe/" #function) int kprobe_##function(struct pt_regs *ctx)                        \
+	{                                                                                          \
+		body(slot_of(ctx, function##_at.arg[0]), slot_of(ctx, function##_at.arg[0] - 1));    \
+		return 0;                                                                          \
+	}
 
 // A return probe sees no arguments: the entry keeps them.
 #define AROUND_HOOK(function, count, before, body)                                                 \

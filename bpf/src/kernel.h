@@ -159,11 +159,30 @@ struct vfsmount {
 	struct dentry *mnt_root;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct list_head mnt_mounts; // on this one, by their
+	struct list_head mnt_child;
+	struct mnt_namespace *mnt_ns;
 	int mnt_id;
+};
+
+struct mountpoint {
+	struct dentry *m_dentry;
+};
+
+struct mnt_namespace {
+	u64 event; // another one after each change of its mounts
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {
@@ -193,6 +212,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct fs_struct *fs;
+	struct nsproxy *nsproxy;
 	const struct cred *cred;
 	kuid_t loginuid;
 	u64 start_boottime;
@@ -297,6 +317,18 @@ static __always_inline u32 rename_seq(void)
 	u32 seq = 1;
 
 	bpf_probe_read_kernel(&seq, sizeof(seq), (void *)rename_lock);
+	return seq;
+}
+
+// The same for mounts: the seqlock mount_lock (fs/namespace.c) is odd while any
+// mount is attached or detached.
+const volatile u64 mount_lock = 0;
+
+static __always_inline u32 mount_seq(void)
+{
+	u32 seq = 1;
+
+	bpf_probe_read_kernel(&seq, sizeof(seq), (void *)mount_lock);
 	return seq;
 }
 

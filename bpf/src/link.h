@@ -36,8 +36,8 @@ static __always_inline void on_link(struct call *call)
 		return;
 	deed.error = ended(counted, call);
 	named = !unnamed(old);
-	from = named ? judge(counted, old, NULL) : DEAD;
-	dir = dir_state(counted, new, new);
+	from = named ? judge(counted, old) : DEAD;
+	dir = dir_state(counted, new);
 	if (from == DEAD && dir == DEAD)
 		return;
 	deed.mnt = take_mount(new);

@@ -53,7 +53,7 @@ static __always_inline void made(u32 hook, u32 op, struct dentry *dentry, struct
 	if (!counted)
 		return;
 	deed.error = ended(counted, call);
-	if (!concerns(counted, &deed, dir_state(counted, dentry, dentry)))
+	if (!concerns(counted, &deed, dir_state(counted, dentry)))
 		return;
 	if (!deed.error)
 		deed.inode = fetch(dentry, d_inode);

@@ -13,14 +13,21 @@
 // What Go and the programs tell each other while they run: variables, which
 // cost no lookup.
 struct settings {
-	u64 epoch;     // tags of another epoch are void
-	u32 binds;     // a seed exists that is not a superblock's root
-	u32 own_tgid;  // this process: what it does is ignored
-	u32 seed_tid;  // the next directory that this thread opens is a seed …
-	u32 seed_state; // … in this state
-	u32 seeded;    // seeds taken so far, for Go to check
-	u32 moving;    // entries of the map of that name
-	u64 seed_inode; // address of the last seed, its key in seeds
+	u64 epoch;    // tags of another epoch are void
+	u64 host;     // address of the task whose mounts and root directory are the host's
+	u64 event;    // of its mount namespace when the last survey was made
+	u64 sum;      // over the seeds of that survey, to tell whether they changed
+	u64 attached; // when that number was last found to be another one: all mounts are older
+	u64 moved;    // when the last rename ended that moved mounts along
+	u32 survey;   // its number: the seeds of any other are void
+	u32 asked;    // surveys asked for …
+	u32 done;     // … and made: if not as many, mounts are newer than seeds
+	u32 binds;    // a seed exists that is not a superblock's root
+	u32 own_tgid; // this process: what it does is ignored
+	u32 moving;   // entries of the map of that name
+	u32 lacks[2]; // two states that a survey found no join of
+	u32 carrying; // renames under way that move mounts along
+	u32 moves;    // and how many there were
 };
 
 struct settings control SEC(".data.control") = {.epoch = 1};
@@ -55,22 +62,76 @@ struct {
 
 // Directories that host mounts show, by inode address. The mount itself keeps
 // the inode in memory; number, device and generation unmask an address that was
-// reused between an umount and Go's hearing of it.
+// reused since.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, struct seed);
 } seeds SEC(".maps");
 
-// Filesystems (by s_dev) that have a seed, so that Go knows their mounts, and 1
-// where one is live: there a file without a chain of names may be watched.
+// Filesystems (by s_dev) with a live seed, and the last survey that found one:
+// there a file without a chain of names may be watched.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 16384);
 	__type(key, u32);
 	__type(value, u32);
 } supers SEC(".maps");
+
+// The directories above the host's mountpoints, each dentry in the one place that
+// its address gives, and the last survey that passed one: to rename such a
+// directory moves mounts. Two that share a place cost a survey too many.
+#define CARRIER_BITS 16
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << CARRIER_BITS);
+	__type(key, u32);
+	__type(value, u32);
+} carriers SEC(".maps");
+
+// The one survey that is being made, by whoever took the token from `turn`.
+struct survey {
+	u64 ns;       // the host's mount namespace
+	u64 event;    // of it, at the beginning
+	u64 root;     // dentry and mount of the host's root directory
+	u64 root_mnt;
+	u64 mount;    // that is being looked at
+	u64 at;       // where the climb from its mountpoint stands: dentry,
+	u64 mnt;      // mount,
+	u64 mnt_root; // and that mount's root
+	u64 sum;
+	u32 number;
+	u32 over; // enum over
+	u32 back; // what is mounted on this one has been looked at
+	u32 binds;
+	u32 steps;
+	u32 state;
+	u32 end; // enum end
+	u32 unused;
+	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct survey);
+} surveys SEC(".maps");
+
+static __always_inline struct survey *surveyed(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&surveys, &zero);
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, u32);
+} turn SEC(".maps");
 
 // The state of a directory, by inode address. A cache: an entry counts only
 // while everything in it still holds.
@@ -193,12 +254,24 @@ struct {
 	__type(value, struct exec);
 } execs SEC(".maps");
 
-// Threads inside a d_move or d_exchange that bumped the epoch.
+// Threads that are renaming a directory or attaching a mount of the host's. No
+// survey counts while there is one.
+enum leaving { // what is to be done when it is over
+	LEAVE_BUMP = 1,   // void all tags once more
+	LEAVE_SURVEY = 2, // a rename moved mounts along
+};
+
+struct move {
+	u64 since; // boot time; tells one that was never seen to end
+	u32 leaving;
+	u32 unused;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
-	__type(value, u32);
+	__type(value, struct move);
 } moving SEC(".maps");
 
 // A call between kprobe and kretprobe, by thread and stack address, which tells
@@ -357,16 +430,13 @@ static __always_inline struct walks *walk_counts(void)
 
 // walk is the working state of one climb through dentries.
 struct walk {
-	u64 dir;      // the directory that is asked for, and the mount
-	u64 via;      // through which it was reached, if known
-	u64 at;       // the dentry the walk stands on
-	u64 mnt;      // mount to go on through at an unseeded root; 0: none known
-	u64 mnt_root; // that mount's root
+	u64 dir; // the directory that is asked for
+	u64 at;  // the dentry the walk stands on
 	u64 epoch;
-	u32 mnt_at; // number of steps when mnt_root was passed
 	u32 state;
 	u32 end; // enum end
 	u32 steps;
+	u32 unused;
 	struct link link; // of `at`, here because the stack of 5.10 is short
 	struct tag now;
 	u64 step[MAX_DEPTH]; // dentries passed, leaf side first

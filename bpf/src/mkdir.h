@@ -50,7 +50,7 @@ static __always_inline void refused(struct dentry *dentry, struct call *call)
 	bpf_map_delete_elem(&stashes, &tid);
 	if (deed.error == NOT_TOLD || !attempt || own())
 		return;
-	deed.state = ask(deed.dentry, (void *)deed.mnt);
+	deed.state = ask(deed.dentry);
 	if (deed.state != DEAD && deed.state < UNATTACHED)
 		deed.state = delta(deed.state, 0, (u64)attempt->name);
 	if (!accepts(deed.state))

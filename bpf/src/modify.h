@@ -99,7 +99,7 @@ static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 	count(counted->seen);
 	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
 		return;
-	deed.state = judge(counted, deed.dentry, mnt);
+	deed.state = judge(counted, deed.dentry);
 	if (!accepts(deed.state))
 		return;
 	if (own()) {
@@ -127,7 +127,7 @@ static __always_inline void before_fallocate(struct call *call)
 	struct vfsmount *mnt = fetch(file, f_path.mnt);
 	struct dentry *dentry = fetch(file, f_path.dentry);
 
-	if (counted && inode && dentry && !nameless(file) && accepts(judge(counted, dentry, mnt)))
+	if (counted && inode && dentry && !nameless(file) && accepts(judge(counted, dentry)))
 		soil(counted, (u64)file, inode, (u64)mnt);
 }
 

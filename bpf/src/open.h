@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// open and create (O_CREAT that created), and the seeds.
+// open and create (O_CREAT that created).
 //
 //   openat(2), io_uring -> do_filp_open -> path_openat -> vfs_open or
 //   ->atomic_open -> do_dentry_open -> security_file_open
@@ -12,41 +12,6 @@
 
 #include "make.h"
 
-// take_seed makes the directory just opened a seed. The hook takes the inode
-// itself, because no number that user space sees names it surely (btrfs
-// subvolumes share numbers, tmpfs hides generations). One that it has keeps its
-// state, which may join several mounts: Go sets the new one.
-static __always_inline void take_seed(struct file *file)
-{
-	struct dentry *dentry = fetch(file, f_path.dentry);
-	struct inode *inode = fetch(file, f_inode);
-	struct super_block *sb;
-	struct seed seed = {.state = control.seed_state};
-	u64 key = (u64)inode;
-	u32 live = seed.state != DEAD;
-
-	if (!inode || !dentry)
-		return;
-	sb = fetch(inode, i_sb);
-	seed.dev = fetch(sb, s_dev);
-	seed.ino = fetch(inode, i_ino);
-	seed.generation = fetch(inode, i_generation);
-	if (!seed_of(key) && bpf_map_update_elem(&seeds, &key, &seed, BPF_ANY))
-		return;
-	bpf_map_update_elem(&supers, &seed.dev, &live, live ? BPF_ANY : BPF_NOEXIST);
-	if (fetch(sb, s_root) != dentry)
-		control.binds = 1;
-	control.seed_inode = key;
-	control.seed_tid = 0;
-	control.seeded++;
-}
-
-// is_seed says whether this open is the one that Go announced.
-static __always_inline bool is_seed(void)
-{
-	return control.seed_tid && own() && control.seed_tid == (u32)bpf_get_current_pid_tgid();
-}
-
 static __always_inline void on_open(struct file *file)
 {
 	struct counters *counted = counters(HOOK_OPEN);
@@ -56,16 +21,12 @@ static __always_inline void on_open(struct file *file)
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (is_seed()) {
-		take_seed(file);
-		return;
-	}
 	deed.op = fetch(file, f_mode) & FMODE_CREATED ? OP_CREATE : OP_OPEN;
 	if (!is_wanted(deed.op) || nameless(file))
 		return;
 	deed.dentry = fetch(file, f_path.dentry);
 	mnt = fetch(file, f_path.mnt);
-	deed.state = judge(counted, deed.dentry, mnt);
+	deed.state = judge(counted, deed.dentry);
 	if (!accepts(deed.state))
 		return;
 	deed.mnt = (u64)mnt;
@@ -106,7 +67,7 @@ static __always_inline void on_may_open(struct call *call)
 		deed = (struct deed){.op = OP_EXEC, .error = deed.error};
 	deed.dentry = fetch(path, dentry);
 	mnt = fetch(path, mnt);
-	deed.state = judge(counted, deed.dentry, mnt);
+	deed.state = judge(counted, deed.dentry);
 	if (!accepts(deed.state) || own())
 		return;
 	deed.mnt = (u64)mnt;

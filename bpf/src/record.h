@@ -153,6 +153,7 @@ enum hook {
 	HOOK_ATTRIB,
 	HOOK_MMAP,
 	HOOK_EXEC,
+	HOOK_MOUNT,
 	HOOKS,
 };
 
@@ -176,6 +177,8 @@ struct walks {
 	u64 gave_up;  // answered "unknown"
 	u64 bumps;    // of the epoch
 	u64 no_scratch;
+	u64 surveys;  // of the host's mounts
+	u64 unsure;   // answered "unknown" because the mounts were newer than the seeds
 };
 
 // state is one state of the automaton: where a name without an edge leads.
@@ -202,12 +205,20 @@ struct pair {
 	u32 b;
 };
 
-// seed is the state that a directory has because a mount of the host shows it.
-struct seed {
+// seed is what the host's mounts make of a directory that they show: the states
+// of the places where they are mounted, joined. It holds two, by the parity of
+// the survey's number: the one in use, and the one that is being worked out.
+struct sight {
+	u32 survey; // that it is of
 	u32 state;
-	u32 dev;
+};
+
+struct seed {
 	u64 ino;
+	u32 dev;
 	u32 generation;
+	struct sight sights[2];
+	u32 bind; // not the filesystem's root
 	u32 unused;
 };
 

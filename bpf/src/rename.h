@@ -11,6 +11,7 @@
 // not come here.
 
 #include "make.h"
+#include "survey.h"
 
 static __always_inline bool is_directory(struct inode *inode)
 {
@@ -18,33 +19,42 @@ static __always_inline bool is_directory(struct inode *inode)
 }
 
 // move_begins voids all tags if a directory changes its state by moving; where
-// old and new state are equal, so are those of everything beneath.
-static __always_inline void move_begins(struct counters *counted, u32 from, u32 to)
+// old and new state are equal, so are those of everything beneath. Not inlined for
+// the sake of the caller's stack.
+static __noinline void move_begins(struct counters *counted, u32 old, u32 new, struct dentry *from,
+				   struct dentry *exchanged)
 {
-	u32 tid = bpf_get_current_pid_tgid(), one = 1;
+	struct move *move = set_out(counted); // before it looks whether a survey has passed here
+	u32 leaving = 0;
 
-	if (from == to && from < UNATTACHED)
-		return;
-	switch (bpf_map_update_elem(&moving, &tid, &one, BPF_NOEXIST)) {
-	case 0:
-		count(control.moving);
-		break;
-	case -EEXIST: // the twin's
-		break;
-	default:
-		count(counted->lost_map);
-	}
-	bump();
+	if (old != new || old >= UNATTACHED)
+		leaving |= LEAVE_BUMP;
+	if (carries(from) || (exchanged && carries(exchanged)))
+		leaving |= LEAVE_SURVEY;
+	if (!move && leaving & LEAVE_SURVEY)
+		count(control.asked); // the next survey will do; all is unknown until then
+	if (move && leaving & ~move->leaving & LEAVE_SURVEY)
+		count(control.carrying);
+	if (move)
+		move->leaving |= leaving;
+	if (leaving)
+		bump();
 }
 
 static __always_inline void move_ends(void)
 {
-	u32 tid = bpf_get_current_pid_tgid();
+	u32 leaving = arrive(bpf_get_current_pid_tgid());
 
-	if (!latest(control.moving) || bpf_map_delete_elem(&moving, &tid))
-		return;
-	__sync_fetch_and_add(&control.moving, -1);
-	bump();
+	if (leaving & LEAVE_SURVEY) {
+		count(control.asked);
+		latest(control.moved) = bpf_ktime_get_boot_ns();
+		count(control.moves);
+		__sync_fetch_and_add(&control.carrying, -1);
+	}
+	if (unsure())
+		resurvey();
+	if (leaving & LEAVE_BUMP)
+		bump();
 }
 
 static __always_inline bool moves_directory(struct dentry *from, struct dentry *to, bool exchange)
@@ -68,9 +78,16 @@ static __always_inline void emit_rename(struct counters *counted, struct deed *d
 	send(counted, slot, s);
 }
 
-// moves fills the state of a deed by both of its sides, and says whether it is to
-// be told. It ends what phase one kept.
-static __always_inline bool moves(struct counters *counted, struct deed *deed, struct dentry *from, u32 old, u32 new)
+// matters says whether a rename is told: of what may match itself, and of a
+// directory below which something may, since that comes or goes with it.
+static __always_inline bool matters(u32 old, u32 new, bool directory)
+{
+	return directory ? old != DEAD || new != DEAD : accepts(old) || accepts(new);
+}
+
+// moves fills the state of a deed by both of its sides. It ends what phase one
+// kept.
+static __always_inline void moves(struct deed *deed, struct dentry *from, u32 old, u32 new)
 {
 	struct stash stash = {};
 
@@ -79,13 +96,6 @@ static __always_inline bool moves(struct counters *counted, struct deed *deed, s
 	deed->given = stash.given;
 	deed->flags = stash.dentry ? FLAG_GIVEN : 0;
 	deed->state = old == UNKNOWN || new == UNKNOWN ? UNKNOWN : old;
-	if (!accepts(old) && !accepts(new))
-		return false;
-	if (own()) {
-		count(counted->ignored);
-		return false;
-	}
-	return true;
 }
 
 static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
@@ -93,26 +103,36 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	struct counters *counted = counters(HOOK_RENAME);
 	struct inode *replaced = fetch(to, d_inode);
 	struct deed deed = {.op = OP_RENAME, .dentry = to, .inode = fetch(from, d_inode)};
+	bool told, told_too, dead;
 	u64 key = (u64)replaced;
 	u32 old, new;
 
 	if (!counted)
 		return;
 	count(counted->seen);
-	old = dir_state(counted, from, from);
-	new = fetch(from, d_parent) == fetch(to, d_parent) ? old : dir_state(counted, to, from);
+	old = dir_state(counted, from);
+	new = fetch(from, d_parent) == fetch(to, d_parent) ? old : dir_state(counted, to);
+	dead = old == DEAD && new == DEAD;
 	if (!exchange && is_directory(replaced))
 		bpf_map_delete_elem(&tags, &key);
-	if (old == DEAD && new == DEAD)
-		return;
 	old = name_state(old, from);
 	new = name_state(new, to);
 	if (moves_directory(from, to, exchange))
-		move_begins(counted, old, new);
-	if (!moves(counted, &deed, from, old, new))
+		move_begins(counted, old, new, from, exchange ? to : NULL);
+	if (dead)
 		return;
-	emit_rename(counted, &deed, from, exchange || !replaced ? 0 : fetch(replaced, i_ino));
-	if (!exchange)
+	moves(&deed, from, old, new);
+	told = matters(old, new, is_directory(deed.inode));
+	told_too = exchange && matters(old, new, is_directory(replaced));
+	if (!told && !told_too)
+		return;
+	if (own()) {
+		count(counted->ignored);
+		return;
+	}
+	if (told)
+		emit_rename(counted, &deed, from, exchange || !replaced ? 0 : fetch(replaced, i_ino));
+	if (!told_too)
 		return;
 	deed.dentry = from;
 	deed.inode = replaced;
@@ -131,7 +151,7 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, from, mnt) == DEAD && (from == to || state_of(counted, to, mnt) == DEAD))
+	if (state_of(counted, from) == DEAD && (from == to || state_of(counted, to) == DEAD))
 		return;
 	stash.dentry = (u64)old_dentry;
 	stash.parent = (u64)from;
@@ -163,12 +183,19 @@ static __always_inline void on_renamed(struct call *call)
 		return;
 	}
 	deed.error = ended(counted, call);
-	old = dir_state(counted, from, from);
-	new = dir_state(counted, to, from);
+	old = dir_state(counted, from);
+	new = dir_state(counted, to);
 	if (old == DEAD && new == DEAD)
 		return;
+	old = name_state(old, from);
+	new = name_state(new, to);
+	moves(&deed, from, old, new);
 	deed.inode = fetch(from, d_inode);
-	if (moves(counted, &deed, from, name_state(old, from), name_state(new, to)) && deed.error != NOT_TOLD)
+	if (deed.error == NOT_TOLD || !matters(old, new, is_directory(deed.inode)))
+		return;
+	if (own())
+		count(counted->ignored);
+	else
 		emit_rename(counted, &deed, from, 0);
 }
 
@@ -183,9 +210,9 @@ static __always_inline void on_twin(struct dentry *from, struct dentry *to, bool
 
 	if (!counted || !moves_directory(from, to, exchange))
 		return;
-	old = name_state(dir_state(counted, from, from), from);
-	new = name_state(dir_state(counted, to, from), to);
-	move_begins(counted, old, new);
+	old = name_state(dir_state(counted, from), from);
+	new = name_state(dir_state(counted, to), to);
+	move_begins(counted, old, new, from, exchange ? to : NULL);
 }
 
 SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir, flags), const struct path *old_dir,

@@ -60,7 +60,7 @@ static __always_inline void begins(u32 op, struct vfsmount *mnt, struct dentry *
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, parent, mnt) == DEAD)
+	if (state_of(counted, parent) == DEAD)
 		return;
 	stash.dentry = (u64)dentry;
 	stash.parent = (u64)parent;
@@ -122,25 +122,10 @@ static __always_inline u64 take_mount(struct dentry *dentry)
 	return stash.mnt;
 }
 
-// peek_mount is take_mount for a climb, which may end in nothing.
-static __always_inline u64 peek_mount(struct dentry *dentry)
+// dir_state is the state of the directory of dentry.
+static __always_inline u32 dir_state(struct counters *counted, struct dentry *dentry)
 {
-	struct stash *stash = stash_of(dentry);
-
-	return stash ? stash->mnt : 0;
-}
-
-// dir_state is the state of the directory of dentry, which changes. Only a
-// climb needs the mount.
-static __always_inline u32 dir_state(struct counters *counted, struct dentry *dentry, struct dentry *stashed)
-{
-	struct dentry *dir = fetch(dentry, d_parent);
-	u32 state = known_state(dir);
-
-	if (state != UNASKED)
-		return state;
-	count(counted->slow);
-	return ask(dir, (void *)peek_mount(stashed));
+	return state_of(counted, fetch(dentry, d_parent));
 }
 
 #endif

@@ -17,7 +17,7 @@ static __always_inline void on_symlink(struct call *call)
 	if (!counted)
 		return;
 	deed.error = ended(counted, call);
-	if (!concerns(counted, &deed, dir_state(counted, dentry, dentry)))
+	if (!concerns(counted, &deed, dir_state(counted, dentry)))
 		return;
 	if (!deed.error)
 		deed.inode = fetch(dentry, d_inode);

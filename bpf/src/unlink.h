@@ -32,7 +32,7 @@ static __always_inline void on_delete(struct dentry *dentry)
 		return;
 	count(counted->seen);
 	deed.op = removal_of(fetch(inode, i_mode));
-	state = dir_state(counted, dentry, dentry);
+	state = dir_state(counted, dentry);
 	if (deed.op == OP_RMDIR && (state != DEAD || control.binds)) // else it has no tag that holds
 		bpf_map_delete_elem(&tags, &key); // its address will be reused
 	if (concerns(counted, &deed, state))
@@ -47,7 +47,7 @@ static __always_inline void emit_unseen(struct counters *counted, struct dentry 
 	struct scratch *s;
 	u32 slot;
 
-	deed.state = name_state(dir_state(counted, dentry, dentry), dentry);
+	deed.state = name_state(dir_state(counted, dentry), dentry);
 	if (!accepts(deed.state) || own())
 		return;
 	s = draft(counted, &slot, &deed);
@@ -79,7 +79,7 @@ static __always_inline void on_removed(struct call *call)
 	if (!inode)
 		return;
 	deed.op = removal_of(fetch(inode, i_mode));
-	if (concerns(counted, &deed, dir_state(counted, dentry, dentry)))
+	if (concerns(counted, &deed, dir_state(counted, dentry)))
 		emit(counted, &deed);
 }
 
