@@ -116,7 +116,9 @@ func (r *raw) process(p *event.Process) {
 
 // file fills what the record says of the file itself.
 func (r *raw) file(e *event.Event) {
-	e.File.Inode, e.File.Dev = r.Ino, r.statDev()
+	if r.Ino != 0 {
+		e.File.Inode, e.File.Dev = r.Ino, r.statDev()
+	}
 	e.File.Type = event.TypeOf(uint32(r.Now.Mode))
 	e.Old.Inode = r.OldIno
 	if r.MountId != 0 {

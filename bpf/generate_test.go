@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// What is committed is what the sources make: the test runs the lines of
-// go:generate again, into another directory.
+// What is committed is what the sources make: the test runs again what go:generate
+// runs, into another directory.
 func TestTheObjectsAreThoseOfTheSources(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	if os.IsNotExist(err) {

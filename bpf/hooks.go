@@ -145,7 +145,7 @@ var hooks = []hook{
 	{function: "file_modified", needed: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "kiocb_modified", helps: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "file_update_time_flags", helps: opModify, counts: trampolinesHookHOOK_MODIFY},
-	{function: "vfs_fallocate", when: atResult, params: []string{"file"}, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
+	{function: "vfs_fallocate", when: atResult, params: []string{"file"}, before: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
 	{function: "security_file_release", lsm: "file_release", needed: opClose, counts: trampolinesHookHOOK_CLOSE},
 	{function: "locks_remove_file", needed: opClose, unless: "security_file_release", counts: trampolinesHookHOOK_CLOSE},
 	{function: "vm_mmap_pgoff", when: atResult, params: []string{"file", "prot", "flag"}, needed: opMmap, counts: trampolinesHookHOOK_MMAP},

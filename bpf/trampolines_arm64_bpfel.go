@@ -518,6 +518,7 @@ const (
 	trampolinesProgFentrySecurityPathUnlink         = "fentry_security_path_unlink"
 	trampolinesProgFentryTwinD_exchange             = "fentry_twin_d_exchange"
 	trampolinesProgFentryTwinD_move                 = "fentry_twin_d_move"
+	trampolinesProgFentryVfsFallocate               = "fentry_vfs_fallocate"
 	trampolinesProgFentryVfsFileattrSet             = "fentry_vfs_fileattr_set"
 	trampolinesProgFentryVfsRemoveAcl               = "fentry_vfs_remove_acl"
 	trampolinesProgFentryVfsRemovexattr             = "fentry_vfs_removexattr"
@@ -669,6 +670,7 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityPathUnlink         *ebpf.ProgramSpec `ebpf:"fentry_security_path_unlink"`
 	FentryTwinD_exchange             *ebpf.ProgramSpec `ebpf:"fentry_twin_d_exchange"`
 	FentryTwinD_move                 *ebpf.ProgramSpec `ebpf:"fentry_twin_d_move"`
+	FentryVfsFallocate               *ebpf.ProgramSpec `ebpf:"fentry_vfs_fallocate"`
 	FentryVfsFileattrSet             *ebpf.ProgramSpec `ebpf:"fentry_vfs_fileattr_set"`
 	FentryVfsRemoveAcl               *ebpf.ProgramSpec `ebpf:"fentry_vfs_remove_acl"`
 	FentryVfsRemovexattr             *ebpf.ProgramSpec `ebpf:"fentry_vfs_removexattr"`
@@ -936,6 +938,7 @@ type trampolinesPrograms struct {
 	FentrySecurityPathUnlink         *ebpf.Program `ebpf:"fentry_security_path_unlink"`
 	FentryTwinD_exchange             *ebpf.Program `ebpf:"fentry_twin_d_exchange"`
 	FentryTwinD_move                 *ebpf.Program `ebpf:"fentry_twin_d_move"`
+	FentryVfsFallocate               *ebpf.Program `ebpf:"fentry_vfs_fallocate"`
 	FentryVfsFileattrSet             *ebpf.Program `ebpf:"fentry_vfs_fileattr_set"`
 	FentryVfsRemoveAcl               *ebpf.Program `ebpf:"fentry_vfs_remove_acl"`
 	FentryVfsRemovexattr             *ebpf.Program `ebpf:"fentry_vfs_removexattr"`
@@ -1016,6 +1019,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityPathUnlink,
 		p.FentryTwinD_exchange,
 		p.FentryTwinD_move,
+		p.FentryVfsFallocate,
 		p.FentryVfsFileattrSet,
 		p.FentryVfsRemoveAcl,
 		p.FentryVfsRemovexattr,

@@ -27,8 +27,8 @@
 //     reason "merged" stands for it.
 //   - What happens in a filesystem between its mounting and the next reading,
 //     which marks it, is not seen.
-//   - A shared mapping and stores through it raise no event. A refused operation
-//     raises none either. Executions are not told: the kernel has an event of
+//   - A shared mapping and stores through it raise no event, nor does a change of
+//     an inode's flags. A refused operation raises none either. Executions are not told: the kernel has an event of
 //     their attempt only.
 //   - A truncation is told as modify, and any change of attributes as attrib.
 //   - The actor of a close is the process that had the file open last. It wrote

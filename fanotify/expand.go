@@ -23,7 +23,7 @@ func reportedAs(op event.Op) event.Op {
 // Unseen returns those of ops that raise no event at all.
 func Unseen(ops []event.Op) (unseen []event.Op) {
 	for _, op := range ops {
-		if op == event.OpMmap || op == event.OpExec {
+		if op == event.OpMmap || op == event.OpChattr || op == event.OpExec {
 			unseen = append(unseen, op)
 		}
 	}

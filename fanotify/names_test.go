@@ -137,7 +137,7 @@ func TestWhoAsksForOneKindGetsWhatStandsForIt(t *testing.T) {
 		w.do("truncate w/f", "chmod w/f")
 		w.expect(row.want...)
 	}
-	if got := Unseen(event.Ops()); !slices.Equal(got, []event.Op{event.OpMmap, event.OpExec}) {
+	if got := Unseen(event.Ops()); !slices.Equal(got, []event.Op{event.OpMmap, event.OpChattr, event.OpExec}) {
 		t.Errorf("unseen are %v", got)
 	}
 }

@@ -73,7 +73,7 @@ func TestFanotifyNamesWhatItIsAskedForAndNeverReports(t *testing.T) {
 		"what it can":           {func(c *Config) { c.Events = []string{"chmod", "truncate"} }, ""},
 		"refused attempts":      {func(c *Config) { c.Failed = true }, "failed: refused attempts are not reported"},
 		"executions, and more":  {func(c *Config) { c.Events = []string{"exec", "create"} }, "events: exec: not reported"},
-		"mappings and the rest": {func(c *Config) { c.Events = []string{"attrib", "mmap", "exec"} }, "events: mmap, exec: not reported"},
+		"mappings and the rest": {func(c *Config) { c.Events = []string{"attrib", "mmap", "exec"} }, "events: mmap, chattr, exec: not reported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, buf := quiet(Exit)

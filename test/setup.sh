@@ -6,8 +6,9 @@ set -eu
 
 # g++ builds the libsinsp host; clang-14, llvm-14 and libbpf-dev the programs of
 # the kernel side, to compare; e2fsprogs and util-linux make and mount the
-# filesystems under test; attr and acl bring setfattr and setfacl.
-packages="g++ clang-14 llvm-14 libbpf-dev e2fsprogs xfsprogs btrfs-progs util-linux mount attr acl vim-tiny rsync xz-utils git"
+# filesystems under test; attr and acl bring setfattr and setfacl; the editors
+# and what follows them are run to see what they do to files.
+packages="g++ clang-14 llvm-14 libbpf-dev e2fsprogs xfsprogs btrfs-progs util-linux mount attr acl xz-utils vim-tiny nano rsync git logrotate"
 
 missing=""
 for p in $packages; do

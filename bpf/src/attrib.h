@@ -60,6 +60,14 @@ static __always_inline void fill_before(struct record *r, struct dentry *dentry)
 	bpf_map_delete_elem(&befores, &subject);
 }
 
+static __always_inline void forget_before(struct dentry *dentry)
+{
+	struct subject subject = subject_of(dentry);
+
+	bpf_map_delete_elem(&befores, &subject);
+	bpf_map_delete_elem(&old_acls, &subject);
+}
+
 // begun drafts a deed on a file that keeps its name, if it is to be told.
 static __always_inline struct scratch *begun(struct counters *counted, u32 *slot, struct deed *deed, struct call *call)
 {

@@ -37,11 +37,24 @@
 
 // The verifier follows every turn of a loop, in each program anew, and loading
 // takes as long as that. So the body of a loop is a global function, which it
-// checks once, and MAX_DEPTH turns are two loops of ROUNDS and TURNS, one inside
-// a function that the other calls.
-#define TURNS 32
-#define ROUNDS (MAX_DEPTH / TURNS)
-#define STRIDE 4 // steps in one call of such a function: the call costs as much as half a step
+// checks once, and MAX_DEPTH steps are three loops, each inside a function that
+// the next calls, around one of STRIDE steps: a call costs as much as half a step.
+#define STRIDE 4
+#define TURNS 8
+#define ROUNDS 8
+#define LAPS (MAX_DEPTH / (STRIDE * TURNS * ROUNDS))
+
+// REPEAT makes a function that calls another until that has no more to do, at
+// most so many times, and says whether there is more.
+#define REPEAT(name, other, times)                                                                 \
+	__noinline int name(u32 slot)                                                              \
+	{                                                                                          \
+		for (int i = 0; i < times; i++)                                                    \
+			if (!other(slot))                                                          \
+				return 0;                                                          \
+		return 1;                                                                          \
+	}
+
 #define TRIES 5
 #define SPINS 32 // times SPINS
 
@@ -272,45 +285,42 @@ __noinline int climb_some(u32 slot)
 	return 1;
 }
 
-// climb takes up to TURNS steps up and says whether there are more.
-__noinline int climb(u32 slot)
-{
-	for (int i = 0; i < TURNS / STRIDE; i++)
-		if (!climb_some(slot))
-			return 0;
-	return 1;
-}
+REPEAT(climb_more, climb_some, TURNS)
+REPEAT(climb, climb_more, ROUNDS)
 
-// descend_one walks one name down from a known state.
-__noinline int descend_one(u32 slot)
+// step_down walks one name down from a known state.
+static __always_inline bool step_down(struct walk *w)
 {
-	struct scratch *s = scratch_at(slot);
-	u32 n, state;
+	u32 n = w->steps, state = w->state;
 	u64 at;
 
-	if (!s)
-		return 0;
-	n = s->walk.steps;
-	state = s->walk.state;
 	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !control.binds))
-		return 0;
+		return false;
 	n--;
-	at = s->walk.step[n & (MAX_DEPTH - 1)];
+	at = w->step[n & (MAX_DEPTH - 1)];
 	state = state == DEAD ? DEAD : delta(state, at, 0);
 	if (control.binds && state < UNATTACHED)
 		state = joined(state, at);
-	s->walk.state = state;
-	s->walk.steps = n;
-	return 1;
+	w->state = state;
+	w->steps = n;
+	return true;
 }
 
-__noinline int descend(u32 slot)
+__noinline int descend_some(u32 slot)
 {
-	for (int i = 0; i < TURNS; i++)
-		if (!descend_one(slot))
+	struct scratch *s = scratch_at(slot);
+
+	if (!s)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < STRIDE; i++)
+		if (!step_down(&s->walk))
 			return 0;
 	return 1;
 }
+
+REPEAT(descend_more, descend_some, TURNS)
+REPEAT(descend, descend_more, ROUNDS)
 
 static __always_inline void start_walk(struct walk *w)
 {
@@ -322,14 +332,14 @@ static __always_inline void start_walk(struct walk *w)
 
 static __always_inline void walk_tree(u32 slot, struct walk *w)
 {
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < LAPS; i++)
 		if (!climb(slot))
 			break;
 	if (w->end == END_NONE)
 		end_walk(w, END_UNKNOWN, UNKNOWN); // deeper than MAX_DEPTH
 	if (w->end != END_COMPLETE)
 		return;
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < LAPS; i++)
 		if (!descend(slot))
 			break;
 }
@@ -369,13 +379,8 @@ static __always_inline bool unsure(void)
 }
 
 // resolve computes the state of walk.dir in this slot.
-__noinline u32 resolve(u32 slot)
+static __always_inline u32 resolve(struct walks *counted, u32 slot, struct scratch *s)
 {
-	struct walks *counted = walk_counts();
-	struct scratch *s = scratch_at(slot);
-
-	if (!counted || !s)
-		return UNKNOWN;
 	if (unsure()) {
 		count(counted->unsure);
 		return UNKNOWN;
@@ -404,7 +409,7 @@ static __noinline u32 ask(struct dentry *dir)
 		return UNKNOWN;
 	}
 	s->walk.dir = (u64)dir;
-	state = resolve(slot);
+	state = resolve(counted, slot, s);
 	if (state == UNKNOWN)
 		count(counted->gave_up);
 	release(slot);

@@ -89,13 +89,8 @@ __noinline int write_some_names(u32 slot)
 	return 1;
 }
 
-__noinline int write_names(u32 slot)
-{
-	for (int i = 0; i < TURNS / STRIDE; i++)
-		if (!write_some_names(slot))
-			return 0;
-	return 1;
-}
+REPEAT(write_more_names, write_some_names, TURNS)
+REPEAT(write_names, write_more_names, ROUNDS)
 
 // step_view appends one name of the actor's mountpoint, crossing mounts, until
 // the actor's root directory. A chain that never meets it leaves the view path
@@ -123,23 +118,23 @@ static __always_inline void step_view(struct scratch *s, struct trail *t)
 	append_name(s, t, &t->link);
 }
 
-__noinline int write_view_name(u32 slot)
+__noinline int write_some_view(u32 slot)
 {
 	struct scratch *s = scratch_at(slot);
 
 	if (!s)
 		return 0;
-	step_view(s, &s->trail);
-	return !s->trail.end;
-}
-
-__noinline int write_view(u32 slot)
-{
-	for (int i = 0; i < TURNS; i++)
-		if (!write_view_name(slot))
+#pragma unroll
+	for (int i = 0; i < STRIDE; i++) {
+		step_view(s, &s->trail);
+		if (s->trail.end)
 			return 0;
+	}
 	return 1;
 }
+
+REPEAT(write_more_view, write_some_view, TURNS)
+REPEAT(write_view, write_more_view, ROUNDS)
 
 static __always_inline void start_trail(struct trail *t)
 {
@@ -166,7 +161,7 @@ __noinline int try_names(u32 slot)
 		return 1;
 	seq = settled_seq(1);
 	start_trail(&s->trail);
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < LAPS; i++)
 		if (!write_names(slot))
 			break;
 	return !(seq & 1) && rename_seq() == seq;
@@ -203,7 +198,7 @@ __noinline int write_mountpoint(u32 slot)
 	s->trail.at = s->trail.mnt_root;
 	s->trail.count = 0;
 	s->trail.end = END_NONE;
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < LAPS; i++)
 		if (!write_view(slot))
 			break;
 	s->record.flags |= s->trail.flags & FLAG_VIEW;
@@ -333,13 +328,19 @@ static __always_inline void fill_attributes(struct attributes *a, struct inode *
 	FILL_ATTRIBUTES(a, inode, GET);
 }
 
-static __always_inline void fill_inode(struct record *r, struct inode *inode)
+// fill_file tells of inode, or where there is none of the filesystem: without it
+// the path would have no place.
+static __always_inline void fill_file(struct record *r, struct inode *inode, struct dentry *dentry)
 {
-	if (inode)
+	if (inode) {
 		FILL_INODE(r, inode, GET);
+	} else {
+		r->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
+		r->magic = BPF_CORE_READ(dentry, d_sb, s_magic);
+	}
 }
 
-// probe_inode is fill_inode for an address of which the verifier knows nothing.
+// probe_inode is fill_file for an address of which the verifier knows nothing.
 static __always_inline void probe_inode(struct record *r, struct inode *inode)
 {
 	FILL_INODE(r, inode, BPF_CORE_READ);
@@ -384,7 +385,7 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	s->record.flags = deed->flags;
 	if (deed->state == UNKNOWN)
 		s->record.flags |= FLAG_UNKNOWN;
-	fill_inode(&s->record, deed->inode);
+	fill_file(&s->record, deed->inode, deed->dentry);
 	fill_mount(&s->record, deed->mnt);
 	fill_actor(&s->record.actor);
 	fill_root(&s->trail);

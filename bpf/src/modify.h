@@ -118,6 +118,19 @@ static __always_inline void on_permission(struct file *file, int mask)
 		on_modify(file, FLAG_ATTEMPT, false);
 }
 
+// before_fallocate notes the size that the file has, for the close.
+static __always_inline void before_fallocate(struct call *call)
+{
+	struct counters *counted = counters(HOOK_MODIFY);
+	struct file *file = (void *)call->arg[0];
+	struct inode *inode = fetch(file, f_inode);
+	struct vfsmount *mnt = fetch(file, f_path.mnt);
+	struct dentry *dentry = fetch(file, f_path.dentry);
+
+	if (counted && inode && dentry && !nameless(file) && accepts(judge(counted, dentry)))
+		soil(counted, (u64)file, inode, (u64)mnt);
+}
+
 // on_fallocate is for filesystems that call none of the others there (tmpfs
 // before 6.0).
 static __always_inline void on_fallocate(struct call *call)
@@ -131,6 +144,6 @@ ENTRY_HOOK(file_modified, on_modify(file, 0, false), struct file *file)
 ENTRY_HOOK(kiocb_modified, on_modify(fetch(iocb, ki_filp), 0, false), struct kiocb *iocb)
 ENTRY_HOOK(file_update_time_flags, on_modify(file, 0, false), struct file *file)
 SECURITY_HOOK(file_permission, on_permission(file, mask), struct file *file, int mask)
-RESULT_HOOK(vfs_fallocate, 1, on_fallocate)
+AROUND_HOOK(vfs_fallocate, 1, before_fallocate, on_fallocate)
 
 #endif

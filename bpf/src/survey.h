@@ -87,9 +87,9 @@ static __always_inline void rise(struct survey *s)
 	s->at = l->parent;
 }
 
-__noinline int rise_few(void)
+__noinline int rise_some(u32 place)
 {
-	struct survey *s = surveyed();
+	struct survey *s = survey_at(place);
 
 	if (!s)
 		return 0;
@@ -102,18 +102,13 @@ __noinline int rise_few(void)
 	return 1;
 }
 
-__noinline int rise_some(void)
-{
-	for (int i = 0; i < TURNS / STRIDE; i++)
-		if (!rise_few())
-			return 0;
-	return 1;
-}
+// Kernels to 6.1 allow 8 frames, so one loop of these does for two.
+REPEAT(rise_far, rise_some, TURNS *ROUNDS)
 
 // sink walks one name down again.
-__noinline int sink(void)
+__noinline int sink(u32 place)
 {
-	struct survey *s = surveyed();
+	struct survey *s = survey_at(place);
 	u32 n;
 
 	if (!s)
@@ -127,13 +122,7 @@ __noinline int sink(void)
 	return 1;
 }
 
-__noinline int sink_some(void)
-{
-	for (int i = 0; i < TURNS; i++)
-		if (!sink())
-			return 0;
-	return 1;
-}
+REPEAT(sink_far, sink, STRIDE *TURNS *ROUNDS)
 
 // try_place computes the state of the place where the mount is, and says whether
 // no rename overtook that.
@@ -154,15 +143,15 @@ __noinline int try_place(void)
 	s->above = 0;
 	s->end = END_NONE;
 	s->state = start;
-	for (int i = 0; i <= ROUNDS; i++) // mountpoints on the way are steps as well
-		if (!rise_some())
+	for (int i = 0; i <= LAPS; i++) // mountpoints on the way are steps as well
+		if (!rise_far(0))
 			break;
 	if (s->end == END_UNATTACHED)
 		s->state = DEAD;
 	else if (s->end != END_COMPLETE)
 		s->state = UNKNOWN;
-	for (int i = 0; i < ROUNDS; i++)
-		if (!sink_some())
+	for (int i = 0; i < LAPS; i++)
+		if (!sink_far(0))
 			break;
 	return !(seq & 1) && rename_seq() == seq;
 }

@@ -43,7 +43,6 @@ static __always_inline void on_delete(struct dentry *dentry)
 // kept of the file.
 static __always_inline void emit_unseen(struct counters *counted, struct dentry *dentry, struct stash *stash)
 {
-	struct super_block *sb = fetch(dentry, d_sb);
 	struct deed deed = {.op = stash->op, .dentry = dentry, .mnt = stash->mnt};
 	struct scratch *s;
 	u32 slot;
@@ -56,8 +55,6 @@ static __always_inline void emit_unseen(struct counters *counted, struct dentry 
 		return;
 	s->record.ino = stash->ino;
 	s->record.now.mode = stash->mode;
-	s->record.dev = fetch(sb, s_dev);
-	s->record.magic = fetch(sb, s_magic);
 	write_paths(slot, s, &deed);
 	send(counted, slot, s);
 }

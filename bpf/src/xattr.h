@@ -158,7 +158,16 @@ static __always_inline void on_setxattr(struct call *call)
 	send(counted, slot, s);
 }
 
-// on_refused_xattr tells of what vfs_setxattr did not let pass.
+// on_set tells of what was set. What failed vfs_setxattr tells, which also sees
+// what is refused earlier; it finds what was before where this has kept it.
+static __always_inline void on_set(struct call *call)
+{
+	if (!error_of(call))
+		on_setxattr(call);
+	else if (!report_failed)
+		forget_before((void *)call->arg[0]);
+}
+
 static __always_inline void on_refused_xattr(struct call *call)
 {
 	if (error_of(call))
@@ -211,7 +220,7 @@ static __always_inline void on_setacl(struct call *call)
 // The verifier lets no program on a trampoline read a parameter of type
 // `const void *` (kernel/bpf/btf.c, btf_ctx_access).
 #ifdef PROBES
-AROUND_HOOK(__vfs_setxattr_noperm, 5, before_xattr, on_setxattr)
+AROUND_HOOK(__vfs_setxattr_noperm, 5, before_xattr, on_set)
 RESULT_HOOK(vfs_setxattr, 5, on_refused_xattr)
 #endif
 AROUND_HOOK(vfs_removexattr, 2, before_xattr, on_removexattr)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,11 @@ var attributeSteps = []step{
 	{"fchmod", "MODE PATH", func(a []string) error {
 		return mode(a[0], func(m uint32) error {
 			return with(a[1], unix.O_RDONLY, func(fd int) error { return unix.Fchmod(fd, m) })
+		})
+	}},
+	{"fchmodat2", "MODE PATH", func(a []string) error {
+		return mode(a[0], func(m uint32) error { // which flags make it: fchmodat(2) has none
+			return unix.Fchmodat(unix.AT_FDCWD, a[1], m, unix.AT_SYMLINK_NOFOLLOW)
 		})
 	}},
 	{"chown", "UID GID PATH", func(a []string) error {
@@ -33,10 +39,31 @@ var attributeSteps = []step{
 	{"mtime", "SECONDS PATH", func(a []string) error {
 		return setTimes(a, unix.Timespec{Nsec: unix.UTIME_OMIT})
 	}},
-	{"setxattr", "NAME VALUE PATH", func(a []string) error {
-		return unix.Setxattr(a[2], a[0], []byte(a[1]), 0)
-	}},
+	{"setxattr", "NAME VALUE PATH [create|replace]", setxattr},
 	{"removexattr", "NAME PATH", func(a []string) error { return unix.Removexattr(a[1], a[0]) }},
+	{"setacl", "access|default LIST PATH", func(a []string) error {
+		list, err := parseACL(a[1])
+		if err != nil {
+			return err
+		}
+		return unix.Setxattr(a[2], aclPrefix+a[0], list, 0)
+	}},
+	{"removeacl", "access|default PATH", func(a []string) error { return unix.Removexattr(a[1], aclPrefix+a[0]) }},
+	{"getacl", "access|default PATH", getacl},
+	{"chattr", "+LETTERS|-LETTERS PATH", chattr},
+	{"fsxattr", "+LETTERS|-LETTERS PATH", fsxattr},
+}
+
+// setxattr has flags that say whether the attribute must be there already.
+func setxattr(a []string) error {
+	flags := 0
+	if len(a) == 4 {
+		known := map[string]int{"create": unix.XATTR_CREATE, "replace": unix.XATTR_REPLACE}
+		if flags = known[a[3]]; flags == 0 {
+			return fmt.Errorf("no flag %q of setxattr", a[3])
+		}
+	}
+	return unix.Setxattr(a[2], a[0], []byte(a[1]), flags)
 }
 
 // mode reads an octal mode for do.

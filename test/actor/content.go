@@ -12,8 +12,7 @@ import (
 )
 
 // contentSteps open files and change what is in them. Those that take a path
-// open, do one thing and close; those named fd-… work on the descriptor that
-// the last fd-open left open.
+// open, do one thing and close.
 var contentSteps = []step{
 	{"create", "PATH [TEXT]", func(a []string) error {
 		return with(a[0], unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, writeAll(a[1:]))
@@ -35,6 +34,7 @@ var contentSteps = []step{
 	}},
 	{"pwrite", "PATH OFFSET TEXT", pwrite},
 	{"writev", "PATH TEXT...", writev},
+	{"pwritev2", "PATH OFFSET TEXT", pwritev2},
 	{"truncate", "PATH SIZE", func(a []string) error {
 		return sized(a[1], func(n int64) error { return unix.Truncate(a[0], n) })
 	}},
@@ -48,22 +48,16 @@ var contentSteps = []step{
 			return sized(a[1], func(n int64) error { return unix.Fallocate(fd, 0, 0, n) })
 		})
 	}},
+	{"punch", "PATH OFFSET SIZE", punch},
 	{"copy_file_range", "FROM TO", func(a []string) error { return between(a, copyFileRange) }},
 	{"sendfile", "FROM TO", func(a []string) error { return between(a, sendfile) }},
 	{"splice", "TEXT TO", splice},
-	{"mmap-store", "PATH TEXT", mmapStore},
+	{"reflink", "FROM TO", func(a []string) error {
+		return between(a, func(from, to, size int) (int, error) { return size, unix.IoctlFileClone(to, from) })
+	}},
 	{"memfd", "TEXT", memfd},
 	{"tmpfile", "DIR TEXT PATH", tmpfile},
-	{"fd-open", "FLAGS PATH", fdOpen},
-	{"fd-write", "TEXT", func(a []string) error { return writeAll(a)(held) }},
-	{"fd-truncate", "SIZE", func(a []string) error {
-		return sized(a[0], func(n int64) error { return unix.Ftruncate(held, n) })
-	}},
-	{"fd-close", "", func([]string) error { return unix.Close(held) }},
 }
-
-// held is the descriptor of fd-open.
-var held = -1
 
 // flagNames are the O_ flags that scenarios use, by their names in open(2).
 var flagNames = map[string]int{
@@ -140,6 +134,17 @@ func pwrite(a []string) error {
 	})
 }
 
+// pwritev2 writes two halves with one call.
+func pwritev2(a []string) error {
+	return with(a[0], unix.O_WRONLY, func(fd int) error {
+		return sized(a[1], func(offset int64) error {
+			text, half := []byte(a[2]), len(a[2])/2
+			n, err := unix.Pwritev2(fd, [][]byte{text[:half], text[half:]}, offset, unix.RWF_DSYNC)
+			return whole(n, len(text), err)
+		})
+	})
+}
+
 func writev(a []string) error {
 	var iovs [][]byte
 	var total int
@@ -149,6 +154,17 @@ func writev(a []string) error {
 	return with(a[0], unix.O_WRONLY, func(fd int) error {
 		n, err := unix.Writev(fd, iovs)
 		return whole(n, total, err)
+	})
+}
+
+// punch turns a part of a file into a hole, which reads as zeros.
+func punch(a []string) error {
+	return with(a[0], unix.O_WRONLY, func(fd int) error {
+		return sized(a[1], func(offset int64) error {
+			return sized(a[2], func(size int64) error {
+				return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, offset, size)
+			})
+		})
 	})
 }
 
@@ -187,19 +203,6 @@ func splice(a []string) error {
 	})
 }
 
-// mmapStore changes the first bytes of a file through a shared mapping and
-// waits until the change is in the file.
-func mmapStore(a []string) error {
-	return with(a[0], unix.O_RDWR, func(fd int) error {
-		m, err := unix.Mmap(fd, 0, len(a[1]), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-		if err != nil {
-			return err
-		}
-		copy(m, a[1])
-		return errors.Join(unix.Msync(m, unix.MS_SYNC), unix.Munmap(m))
-	})
-}
-
 // memfd writes to a file that has no name in any directory.
 func memfd(a []string) error {
 	fd, err := unix.MemfdCreate("actor", unix.MFD_CLOEXEC)
@@ -219,13 +222,4 @@ func tmpfile(a []string) error {
 		self := fmt.Sprintf("/proc/self/fd/%d", fd)
 		return unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, a[2], unix.AT_SYMLINK_FOLLOW)
 	})
-}
-
-func fdOpen(a []string) error {
-	flags, err := openFlags(a[0])
-	if err != nil {
-		return err
-	}
-	held, err = unix.Open(a[1], flags|unix.O_CLOEXEC, 0o644)
-	return err
 }

@@ -40,11 +40,12 @@ type step struct {
 }
 
 // steps is the table that the command line and its help come from.
-var steps = slices.Concat(contentSteps, nameSteps, attributeSteps, mountSteps, processSteps)
+var steps = slices.Concat(contentSteps, mappingSteps, ringSteps, descriptorSteps, nameSteps, attributeSteps, mountSteps, processSteps)
 
 func main() {
 	runtime.LockOSThread() // thread id and process id are the same
 	unix.Umask(0o022)      // modes do not depend on who runs the test
+	inherit()
 	if len(os.Args) < 2 || os.Args[1] == "help" {
 		help(os.Stdout)
 		return

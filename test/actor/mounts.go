@@ -3,51 +3,70 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
-	"time"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// mountSteps change where filesystems are seen. Whoever runs them gives the
-// actor a mount namespace of its own and cleans up.
+// mountSteps change where filesystems are seen, and how: forget is a remount
+// without a change, which makes the kernel forget the names that nobody uses.
+// Whoever runs them gives the actor a mount namespace of its own and cleans up.
 var mountSteps = []step{
 	{"mount-bind", "FROM TO", func(a []string) error { return unix.Mount(a[0], a[1], "", unix.MS_BIND, "") }},
 	{"mount-tmpfs", "PATH", func(a []string) error { return unix.Mount("tmpfs", a[0], "tmpfs", 0, "mode=755") }},
+	{"mount-idmapped", "FROM TO ID", mountIdmapped},
+	{"mount-readonly", "PATH", func(a []string) error {
+		return unix.Mount("", a[0], "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
+	}},
+	{"forget", "MOUNT", func(a []string) error { return unix.Mount("", a[0], "", unix.MS_REMOUNT, "") }},
 	{"umount", "PATH", func(a []string) error { return unix.Unmount(a[0], 0) }},
 }
 
-// processSteps change who acts, or when.
-var processSteps = []step{
-	{"as", "UID", as},
-	{"await", "PATH", await},
-}
-
-// as gives up every privilege for the steps that follow, for good.
-func as(a []string) error {
-	id, err := strconv.Atoi(a[0])
+// mountIdmapped shows a directory at another place, where the owners 0, 1, 2, …
+// appear as ID, ID+1, ID+2, …; see MOUNT_ATTR_IDMAP in mount_setattr(2).
+func mountIdmapped(a []string) error {
+	id, err := strconv.Atoi(a[2])
 	if err != nil {
 		return err
 	}
-	if err := unix.Setgroups(nil); err != nil {
+	ids, end, err := mapping(id)
+	if end != nil {
+		defer end()
+	}
+	if err != nil {
 		return err
 	}
-	if err := unix.Setresgid(id, id, id); err != nil {
+	tree, err := unix.OpenTree(unix.AT_FDCWD, a[0], unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
 		return err
 	}
-	return unix.Setresuid(id, id, id)
+	defer unix.Close(tree)
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ids.Fd())}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		return err
+	}
+	return unix.MoveMount(tree, "", unix.AT_FDCWD, a[1], unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-// await waits until something is at a path, by looking, which no backend
-// reports.
-func await(a []string) error {
-	for {
-		_, err := os.Lstat(a[0])
-		if !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		time.Sleep(time.Millisecond)
+// mapping opens a user namespace that maps 0, 1, 2, … to id, id+1, id+2, …: that
+// of a process which does nothing until end.
+func mapping(id int) (ids *os.File, end func(), err error) {
+	ranges := []syscall.SysProcIDMap{{ContainerID: 0, HostID: id, Size: 65536}}
+	holder := exec.Command("/proc/self/exe", "pause")
+	holder.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ranges, GidMappings: ranges, Pdeathsig: syscall.SIGKILL,
 	}
+	if err := holder.Start(); err != nil {
+		return nil, nil, err
+	}
+	ids, err = os.Open(fmt.Sprintf("/proc/%d/ns/user", holder.Process.Pid))
+	return ids, func() {
+		ids.Close()
+		holder.Process.Kill()
+		holder.Wait()
+	}, err
 }

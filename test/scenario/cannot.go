@@ -16,8 +16,10 @@ const Merged = "merged"
 var cannotText string
 
 // Cannot is one thing that a backend cannot know. What is a key, which its
-// events never have; OP=OP for an operation that it reports as another, OP=-
-// for one that it does not report; or [Merged].
+// events never have; OP:KEY for a key that its events of that operation need not
+// have; OP=OP for an operation that it reports as another, OP=- for one that it
+// does not report; failed:ERRNO for attempts that were refused so, which it does
+// not report; or [Merged].
 type Cannot struct{ Backend, What, Reason string }
 
 // CannotTable returns the rows of cannot.txt, from which documentation may be
@@ -40,21 +42,19 @@ func parseCannot(text string) ([]Cannot, error) {
 }
 
 // onFilesystem are the limits that hold on one kind of filesystem, whatever the
-// script: backend and filesystem to WHAT.
-var onFilesystem = map[[2]string]string{
-	{"ebpf", "btrfs"}: "dev",
+// script: backend and filesystem to each WHAT.
+var onFilesystem = map[[2]string][]string{
+	{"ebpf", "btrfs"}: {"dev", "modify:res"},
 }
 
 // DeclareFor adds what the backend cannot know on a filesystem.
 func (l Limits) DeclareFor(rows []Cannot, backend, fs string) error {
-	what, ok := onFilesystem[[2]string{backend, fs}]
-	if !ok {
-		return nil
+	for _, what := range onFilesystem[[2]string{backend, fs}] {
+		if err := l.Declare(rows, backend, what); err != nil {
+			return err
+		}
+		l[what] = true // every event asserts it
 	}
-	if err := l.Declare(rows, backend, what); err != nil {
-		return err
-	}
-	l[what] = true // every event asserts it
 	return nil
 }
 
@@ -80,14 +80,12 @@ func (l Limits) Apply(all []Expectation) []Expectation {
 		if e.Op = l.op(e.Op); e.Op == Absent {
 			continue
 		}
-		if _, ok := l[refused]; ok && e.Says(refused) {
-			l[refused] = true
+		if l.hides(&e) {
 			continue
 		}
-		e.Want = slices.Clone(e.Want)
+		e.Want = slices.DeleteFunc(slices.Clone(e.Want), func(w Want) bool { return l.meets(e.Op + ":" + w.Key) })
 		for i := range e.Want {
-			if _, ok := l[e.Want[i].Key]; ok {
-				l[e.Want[i].Key] = true
+			if l.meets(e.Want[i].Key) {
 				e.Want[i].Value = Absent
 			}
 		}
@@ -96,15 +94,36 @@ func (l Limits) Apply(all []Expectation) []Expectation {
 	return out
 }
 
-// op returns as what the backend reports op.
+// meets tells whether what was declared, and notes that it mattered.
+func (l Limits) meets(what string) bool {
+	_, ok := l[what]
+	if ok {
+		l[what] = true
+	}
+	return ok
+}
+
+// hides tells whether e is a refused attempt that the backend does not see.
+func (l Limits) hides(e *Expectation) bool {
+	errno, _ := e.value("res")
+	return e.Says(refused) && (l.meets(refused) || l.meets(refused+":"+errno))
+}
+
+// op returns as what the backend reports op, of several each.
 func (l Limits) op(op string) string {
-	for what := range l {
-		if as, ok := strings.CutPrefix(what, op+"="); ok {
-			l[what] = true
-			return as
+	var all []string
+	for one := range strings.SplitSeq(op, "|") {
+		for what := range l {
+			if as, ok := strings.CutPrefix(what, one+"="); ok {
+				l[what], one = true, as
+				break
+			}
+		}
+		if !slices.Contains(all, one) {
+			all = append(all, one)
 		}
 	}
-	return op
+	return strings.Join(all, "|")
 }
 
 // Unused returns a declaration that no expectation depended on, or "": it

@@ -47,7 +47,7 @@ func (r *run) resolve(key, name string) (string, error) {
 	switch key {
 	case "dev":
 		value = known.dev
-	case "proc.pid", "proc.tid":
+	case "proc.pid", "proc.tid", "proc.ppid":
 		value = known.pid
 	case "mount_id":
 		value = known.mount
@@ -117,9 +117,15 @@ func (r *run) settle(_ *testscript.TestScript, words []string) error {
 		}
 	}
 	_, merged := r.limits[Merged]
-	if wrong := Compare(want, got, merged); wrong != "" {
+	if wrong := Compare(want, got, merged || r.unordered); wrong != "" {
 		return errors.Join(errors.New(wrong), r.watcher.last())
 	}
+	return nil
+}
+
+// anyOrder is for programs whose processes work beside each other.
+func (r *run) anyOrder(*testscript.TestScript, []string) error {
+	r.unordered = true
 	return nil
 }
 

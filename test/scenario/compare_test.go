@@ -132,6 +132,11 @@ func TestMergedEventsMayComeOnceAndInAnyOrderButNeverNotAtAll(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.want, wrong, c.wrong)
 		}
 	}
+	for wrong, got := range map[string]string{"": modify, "event is extra": create} {
+		if w := Compare(wantEvents(t, "modify a size=-", "modify a"), gotEvents(t, got), true); !strings.Contains(w, wrong) || wrong == "" && w != "" {
+			t.Errorf("one event for two that said different things of it: got %q, want %q", w, wrong)
+		}
+	}
 }
 
 func TestLosingRepeatingOrSwappingAnyOneEventIsNoticed(t *testing.T) {
@@ -192,20 +197,24 @@ func TestEscapedNamesComeBack(t *testing.T) {
 
 func TestAnEventThatIsWrongInItselfIsNoticed(t *testing.T) {
 	began := time.Unix(100, 0)
-	const good = `{"v":1,"op":"create","ts":101000000000,"watch":"/w","inode":7,"dev":3,"res":"SUCCESS"}`
+	const good = `{"v":1,"op":"create","ts":101000000000,"host_path":"/w/f","watch":"/w","inode":7,"dev":3,"res":"SUCCESS"}`
 	const bad = `{"v":1,"op":"create","ts":101000000000,"watch":"/w","failed":true,"res":"EACCES"}`
+	limits := Limits{"modify:res": true}
 	for line, wrong := range map[string]string{
 		good: "",
-		strings.Replace(good, `"inode":7,`, "", 1):      "inode is absent",
-		strings.Replace(good, `"watch":"/w",`, "", 1):   "watch is absent",
-		strings.Replace(good, "101000000000", "1", 1):   "ts says",
-		strings.Replace(good, "101000000000", `"x"`, 1): "ts: ",
-		strings.Replace(good, "SUCCESS", "EACCES", 1):   "failed is false and res is EACCES",
+		strings.Replace(good, `,"res":"SUCCESS"`, "", 1):                                         "res is absent",
+		strings.Replace(strings.Replace(good, `,"res":"SUCCESS"`, "", 1), "create", "modify", 1): "",
+		strings.Replace(good, `"inode":7,`, "", 1):                                               "inode is absent",
+		strings.Replace(good, `"watch":"/w",`, "", 1):                                            "watch is absent",
+		strings.Replace(good, `"host_path":"/w/f","watch":"/w",`, "", 1):                         "",
+		strings.Replace(good, "101000000000", "1", 1):                                            "ts says",
+		strings.Replace(good, "101000000000", `"x"`, 1):                                          "ts: ",
+		strings.Replace(good, "SUCCESS", "EACCES", 1):                                            "failed is false and res is EACCES",
 		bad: "",
 		strings.Replace(bad, "EACCES", "SUCCESS", 1):   "failed is true and res is SUCCESS",
 		strings.Replace(bad, `,"res":"EACCES"`, "", 1): "res is absent",
 	} {
-		got := Sound(gotEvents(t, line)[0], nil, began, began.Add(2*time.Second))
+		got := Sound(gotEvents(t, line)[0], limits, began, began.Add(2*time.Second))
 		if wrong == "" && got != "" || !strings.Contains(got, wrong) {
 			t.Errorf("%s: got %q, want %q", line, got, wrong)
 		}

@@ -17,6 +17,7 @@
 //	act STEP ARG... [, STEP...]  do exactly that; see test/actor
 //	start NAME STEP...           the same in the background; join NAME ends it
 //	tool PROGRAM ARG...          run a real program
+//	type KEYS PROGRAM ARG...     run a real program on a terminal, and type
 //	stat NAME PATH               remember inode, device, mount and times as @NAME
 //	repeat VAR TEXT COUNT        set VAR to TEXT that many times
 //	pathlen VAR PREFIX LENGTH    set VAR to a path below PREFIX of that length
@@ -24,12 +25,15 @@
 //	                             the next events; see [ParseExpectation]
 //	pause, resume                stop fim from reading, and let it go on
 //	settle                       compare all events so far, exactly
+//	any-order                    of events of processes that work beside each other
 //	cannot BACKEND WHAT...       what this backend cannot know; see cannot.txt
-//	replay-same                  settle, and fim replay prints what fim watch printed
+//	replay-same                  settle, and fim replay prints what fim watch printed,
+//	                             also as a table that no name can break
 //	replay FILE CODE             fim replay of a file in the archive ends with CODE
 //
 // [BACKEND], [FILESYSTEM] or [kernel:SERIES] in front of a line restricts it to
-// that one, as in "[kernel:5.10] cannot ebpf close=-".
+// that one, as in "[kernel:5.10] cannot ebpf close=-"; [io_uring] and
+// [protected_hardlinks] to kernels that have them.
 //
 // An expect right after act checks more than it says: the process is that of
 // the actor, and what now lies at the path is the file of the event, unless the

@@ -118,12 +118,18 @@ func below(root, path string) string {
 
 // Says tells whether e names key.
 func (e *Expectation) Says(key string) bool {
+	_, says := e.value(key)
+	return says
+}
+
+// value returns what e wants of key, and whether it names it.
+func (e *Expectation) value(key string) (string, bool) {
 	for _, w := range e.Want {
 		if w.Key == key {
-			return true
+			return w.Value, true
 		}
 	}
-	return false
+	return "", false
 }
 
 func (e *Expectation) String() string {

@@ -18,15 +18,21 @@ func TestEveryRowOfCannotIsAssertedByAScript(t *testing.T) {
 	declared := map[string]bool{}
 	for _, s := range scripts {
 		for line := range strings.Lines(string(s.Text)) {
-			if words := strings.Fields(line); len(words) > 2 && words[0] == "cannot" {
+			words := strings.Fields(line)
+			for len(words) > 0 && strings.HasPrefix(words[0], "[") { // a condition
+				words = words[1:]
+			}
+			if len(words) > 2 && words[0] == "cannot" {
 				for _, what := range words[2:] {
 					declared[words[1]+" "+what] = true
 				}
 			}
 		}
 	}
-	for at, what := range onFilesystem { // by all of them
-		declared[at[0]+" "+what] = true
+	for at, all := range onFilesystem { // by all of them
+		for _, what := range all {
+			declared[at[0]+" "+what] = true
+		}
 	}
 	for _, c := range cannotTable(t) {
 		if !declared[c.Backend+" "+c.What] {
@@ -76,12 +82,12 @@ func TestRowsRunAScriptOncePerLine(t *testing.T) {
 }
 
 func TestLimitsTurnWhatIsNotKnownIntoAbsence(t *testing.T) {
-	table, err := parseCannot("# c\nb size reason\nb flags reason\nb failed reason\nb chmod=attrib reason\nb mmap=- reason\n")
+	table, err := parseCannot("# c\nb size reason\nb flags reason\nb failed:EPERM reason\nb chmod=attrib reason\nb mmap=- reason\nb chown:mode reason\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	limits := Limits{}
-	for _, what := range []string{"size", "flags", "failed", "chmod=attrib", "mmap=-"} {
+	for _, what := range []string{"size", "flags", "failed:EPERM", "chmod=attrib", "mmap=-", "chown:mode"} {
 		if err := limits.Declare(table, "b", what); err != nil {
 			t.Fatal(err)
 		}
@@ -93,10 +99,12 @@ func TestLimitsTurnWhatIsNotKnownIntoAbsence(t *testing.T) {
 		t.Error("nothing was applied yet")
 	}
 	var got []string
-	for _, e := range limits.Apply(wantEvents(t, "chmod,mmap,chown a size=3 flags=A,*", "chown a failed=true res=EPERM")) {
+	for _, e := range limits.Apply(wantEvents(t, "chmod,mmap,chown,chmod|chown a size=3 mode=1 flags=A,*",
+		"chown a failed=true res=EPERM", "chown a failed=true res=EACCES")) {
 		got = append(got, e.String())
 	}
-	if want := []string{"attrib host_path=/w/a size=- flags=-", "chown host_path=/w/a size=- flags=-"}; !slices.Equal(got, want) {
+	if want := []string{"attrib host_path=/w/a size=- mode=1 flags=-", "chown host_path=/w/a size=- flags=-",
+		"attrib|chown host_path=/w/a size=- mode=1 flags=-", "chown host_path=/w/a failed=true res=EACCES"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if what := limits.Unused(); what != "" {

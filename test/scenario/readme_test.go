@@ -39,12 +39,25 @@ func TestARowOfCannotReadsAsASentence(t *testing.T) {
 	for what, want := range map[string]string{
 		Merged:                 "how often, and in which order",
 		"old.size":             "`fs.old.size`",
+		"modify:res":           "`fs.res` of `modify`",
+		"failed":               "refused attempts",
+		"failed:EROFS":         "attempts refused with `EROFS`",
 		"mmap=-":               "`mmap` may go unreported",
-		"chmod=attrib":         "`chmod` is reported as `attrib`",
-		"utimes=attrib|modify": "`utimes` is reported as `attrib` or `modify`",
+		"chmod=attrib":         "`chmod` told as `attrib`",
+		"utimes=attrib|modify": "`utimes` told as `attrib` or `modify`",
 	} {
-		if got := (Cannot{What: what}).sentence(); got != want {
+		if got := sentences([]Cannot{{What: what}}); got != want {
 			t.Errorf("%s: %q, want %q", what, got, want)
 		}
+	}
+}
+
+func TestRowsWithOneReasonShareALine(t *testing.T) {
+	rows := []Cannot{
+		{"b", "mode", "x"}, {"b", "old.mode", "x"}, {"c", "mode", "x"}, {"c", "chmod=attrib", "y"}, {"c", "chown=attrib", "y"}, {"c", "mmap=-", "y"},
+	}
+	const want = "| b | `fs.mode`, `fs.old.mode` | x |\n| c | `fs.mode` | x |\n| c | `chmod`, `chown` told as `attrib`, `mmap` may go unreported | y |\n"
+	if got := Markdown(rows); !strings.HasSuffix(got, "|---|---|---|\n"+want) {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

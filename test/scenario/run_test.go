@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // setting is where scripts run.
@@ -31,6 +33,7 @@ type run struct {
 	watcher   *watcher
 	began     time.Time // of the watch
 	limits    Limits
+	unordered bool // by command any-order
 	want      []Expectation
 	// names are what the script remembers, by @NAME.
 	names map[string]remembered
@@ -51,8 +54,8 @@ var runs atomic.Uint64
 func (s setting) params(files []string) testscript.Params {
 	commands := map[string]func(*run, *testscript.TestScript, []string) error{
 		"watch": (*run).watch, "act": (*run).act, "start": (*run).start, "join": (*run).join,
-		"tool": (*run).tool, "stat": (*run).stat, "repeat": (*run).repeat, "pathlen": (*run).pathlen,
-		"expect": (*run).expect, "settle": (*run).settle, "end": (*run).end, "cannot": (*run).cannot,
+		"tool": (*run).tool, "type": (*run).typed, "stat": (*run).stat, "repeat": (*run).repeat, "pathlen": (*run).pathlen,
+		"expect": (*run).expect, "settle": (*run).settle, "end": (*run).end, "cannot": (*run).cannot, "any-order": (*run).anyOrder,
 		"pause": (*run).pause, "resume": (*run).resume,
 		"replay-same": (*run).replaySame, "replay": (*run).replay,
 	}
@@ -97,6 +100,7 @@ func (s setting) setup(env *testscript.Env) error {
 	env.Setenv("W", r.root)
 	env.Setenv("O", filepath.Join(dir, "o"))
 	env.Setenv("FIM", s.fim)
+	env.Setenv("ACTOR", programs.actor)
 	return nil
 }
 
@@ -116,21 +120,39 @@ func (r *run) tearDown(t testscript.T) {
 	}
 }
 
-// condition knows [backend], [filesystem] and [kernel:SERIES].
+// condition knows [backend], [filesystem], [kernel:SERIES], and what a kernel may
+// refuse: [io_uring], and [protected_hardlinks], see proc_sys_fs(5).
 func (s setting) condition(name string) (bool, error) {
 	for _, f := range filesystems {
 		if f.name == name {
 			return s.fs.name == name, nil
 		}
 	}
-	if name == "fanotify" || name == "ebpf" {
+	series, isKernel := strings.CutPrefix(name, "kernel:")
+	switch {
+	case name == "fanotify" || name == "ebpf":
 		return s.backend == name, nil
-	}
-	if series, ok := strings.CutPrefix(name, "kernel:"); ok {
+	case isKernel:
 		release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 		return strings.HasPrefix(string(release), series+"."), err
+	case name == "io_uring":
+		return hasRings(), nil
+	case name == "protected_hardlinks":
+		value, err := os.ReadFile("/proc/sys/fs/protected_hardlinks")
+		return string(value) == "1\n", err
 	}
-	return false, fmt.Errorf("no backend or filesystem %q", name)
+	return false, fmt.Errorf("no condition %q", name)
+}
+
+// hasRings tells whether the kernel lets us make an io_uring; see io_uring_setup(2).
+func hasRings() bool {
+	const setup = 425
+	var parameters [30]uint32
+	fd, _, errno := unix.Syscall(setup, 1, uintptr(unsafe.Pointer(&parameters)), 0)
+	if errno != 0 {
+		return false
+	}
+	return unix.Close(int(fd)) == nil
 }
 
 func (r *run) watch(ts *testscript.TestScript, words []string) error {

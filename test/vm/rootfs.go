@@ -19,9 +19,11 @@ import (
 const rootSuite = "trixie"
 
 // rootPackages are added to Debian's minimal set: what tests use to change
-// files in every way, and what a container needs.
+// files in every way, and what a container needs. git and logrotate, which pull
+// in perl and systemd, are left to the machine that tests run on.
 var rootPackages = []string{
-	"acl", "attr", "btrfs-progs", "dosfstools", "e2fsprogs", "iproute2", "kmod", "mount", "procps", "runc", "util-linux", "xfsprogs",
+	"acl", "attr", "btrfs-progs", "dosfstools", "e2fsprogs", "iproute2", "kmod", "mount", "nano", "procps", "rsync", "runc", "util-linux",
+	"vim-tiny", "xfsprogs",
 }
 
 // rootUnused is what a test never reads, about half of the tree.

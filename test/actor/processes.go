@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// processSteps change who acts, when, or where. A step exec is the last one: from
+// there on the process is another program.
+var processSteps = []step{
+	{"as", "UID", as},
+	{"await", "PATH", await},
+	{"pause", "", func([]string) error { return unix.Pause() }},
+	{"chdir", "PATH", func(a []string) error { return unix.Chdir(a[0]) }},
+	{"dive", "NAME COUNT", dive},
+	{"exec", "PATH", func(a []string) error { return unix.Exec(a[0], a, nil) }},
+}
+
+// as gives up every privilege for the steps that follow, for good.
+func as(a []string) error {
+	id, err := strconv.Atoi(a[0])
+	if err != nil {
+		return err
+	}
+	if err := unix.Setgroups(nil); err != nil {
+		return err
+	}
+	if err := unix.Setresgid(id, id, id); err != nil {
+		return err
+	}
+	return unix.Setresuid(id, id, id)
+}
+
+// await waits until something is at a path, by looking, which no backend
+// reports.
+func await(a []string) error {
+	for {
+		_, err := os.Lstat(a[0])
+		if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// dive makes a directory, unless it is there, and goes into it, COUNT times: to where no path leads
+// that a system call would take.
+func dive(a []string) error {
+	count, err := strconv.Atoi(a[1])
+	if err != nil {
+		return err
+	}
+	for range count {
+		if err := unix.Mkdir(a[0], 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		if err := unix.Chdir(a[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
