@@ -5,6 +5,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -70,6 +71,9 @@ type Backend struct {
 // Open loads and attaches the programs. Where the kernel refuses, the error
 // names the program, the errno and what to do.
 func Open(o Options) (*Backend, error) {
+	// Much is allocated here and little kept: to collect it in between takes as
+	// long as the rest.
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	types, kernel, err := kernelTypes()
 	if err != nil {
 		return nil, err

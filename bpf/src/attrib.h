@@ -80,16 +80,17 @@ static __always_inline struct scratch *begun(struct counters *counted, u32 *slot
 	if (deed->state == DEAD)
 		return NULL;
 	deed->mnt = take_mount(deed->dentry);
-	if (deed->error == NOT_TOLD || !accepts(deed->state))
-		return NULL;
+	s = NULL;
 	if (own()) {
 		count(counted->ignored);
-		return NULL;
+	} else if (deed->error != NOT_TOLD && accepts(deed->state)) {
+		deed->inode = fetch(deed->dentry, d_inode);
+		s = draft(counted, slot, deed);
 	}
-	deed->inode = fetch(deed->dentry, d_inode);
-	s = draft(counted, slot, deed);
 	if (s)
 		fill_before(&s->record, deed->dentry);
+	else
+		forget_before(deed->dentry);
 	return s;
 }
 

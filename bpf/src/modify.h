@@ -20,7 +20,7 @@
 #ifndef FIM_MODIFY_H
 #define FIM_MODIFY_H
 
-#include "make.h"
+#include "attrib.h"
 
 #define REARM (5ull * 1000 * 1000 * 1000) // nanoseconds
 
@@ -68,6 +68,8 @@ static __always_inline bool due(u64 file, u64 serial)
 
 static __always_inline void emit_modify(struct counters *counted, struct deed *deed, struct dirty *dirty, bool over)
 {
+	struct subject subject = subject_of(deed->dentry);
+	struct before *before = bpf_map_lookup_elem(&befores, &subject);
 	struct scratch *s;
 	u32 slot;
 
@@ -79,8 +81,10 @@ static __always_inline void emit_modify(struct counters *counted, struct deed *d
 	if (!over) { // the write is yet to come
 		s->record.flags &= ~FLAG_SIZE;
 		s->record.before.size = s->record.now.size;
-		s->record.flags |= FLAG_OLD_SIZE;
 	}
+	if (before)
+		s->record.before.size = before->attributes.size;
+	s->record.flags |= FLAG_OLD_SIZE;
 	write_paths(slot, s, deed);
 	send(counted, slot, s);
 }
@@ -118,25 +122,28 @@ static __always_inline void on_permission(struct file *file, int mask)
 		on_modify(file, FLAG_ATTEMPT, false);
 }
 
-// before_fallocate notes the size that the file has, for the close.
+// before_fallocate notes the size that the file has: filesystems call the others
+// when it has changed already.
 static __always_inline void before_fallocate(struct call *call)
 {
 	struct counters *counted = counters(HOOK_MODIFY);
 	struct file *file = (void *)call->arg[0];
-	struct inode *inode = fetch(file, f_inode);
-	struct vfsmount *mnt = fetch(file, f_path.mnt);
 	struct dentry *dentry = fetch(file, f_path.dentry);
+	struct vfsmount *mnt = fetch(file, f_path.mnt);
 
-	if (counted && inode && dentry && !nameless(file) && accepts(judge(counted, dentry)))
-		soil(counted, (u64)file, inode, (u64)mnt);
+	if (counted && !nameless(file) && note_before(counted, dentry))
+		soil(counted, (u64)file, fetch(file, f_inode), (u64)mnt);
 }
 
 // on_fallocate is for filesystems that call none of the others there (tmpfs
 // before 6.0).
 static __always_inline void on_fallocate(struct call *call)
 {
+	struct file *file = (void *)call->arg[0];
+
 	if (!error_of(call))
-		on_modify((void *)call->arg[0], 0, true);
+		on_modify(file, 0, true);
+	forget_before(fetch(file, f_path.dentry));
 }
 
 ENTRY_HOOK(file_update_time, on_modify(file, 0, false), struct file *file)
