@@ -69,8 +69,23 @@ func attachOne(p *planned, name string, program *ebpf.Program) (link.Link, error
 	case name == "kprobe_"+p.function:
 		return link.Kprobe(p.function, program, nil)
 	default:
-		return link.Kretprobe(p.function, program, &link.KprobeOptions{RetprobeMaxActive: maxActive})
+		return attachReturn(p.function, program)
 	}
+}
+
+// attachReturn asks for a large pool, which needs a writable tracefs; where there
+// is none, as in many containers, the kernel's own size has to do, and what passes
+// it is counted all the same.
+func attachReturn(function string, program *ebpf.Program) (link.Link, error) {
+	l, large := link.Kretprobe(function, program, &link.KprobeOptions{RetprobeMaxActive: maxActive})
+	if large == nil {
+		return l, nil
+	}
+	l, err := link.Kretprobe(function, program, nil)
+	if err != nil {
+		return nil, errors.Join(err, large)
+	}
+	return l, nil
 }
 
 // close detaches all at once: each alone waits for a grace period of the

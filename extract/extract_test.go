@@ -129,6 +129,7 @@ var attributes = &event.Event{
 		Mode: event.Known(0o60), UID: event.Known(1002), GID: event.Known(1003), Mtime: event.Known(1732216700000000000),
 		ACL: event.NoACL, Flags: names("FS_IMMUTABLE_FL"),
 	},
+	Proc: event.Process{Start: 1732216699000000000},
 }
 
 var extractCases = map[string]struct {
@@ -161,6 +162,7 @@ var extractCases = map[string]struct {
 		"fs.xattr.name": "security.capability", "fs.acl": "user::rwx,group::r-x,other::-w-",
 		"fs.old.mode": "0060", "fs.old.owner.uid": uint64(1002), "fs.old.owner.gid": uint64(1003),
 		"fs.old.mtime": uint64(1732216700000000000), "fs.old.acl": "none", "fs.old.flags": []string{"FS_IMMUTABLE_FL"},
+		"fs.proc.pid.ts": uint64(1732216699000000000), "fs.is_fresh": true,
 	}},
 	"zeros that are known": {&event.Event{
 		Op: event.OpChmod, Flags: names(""),
@@ -280,6 +282,30 @@ func TestAModeSaysWhatItMeansForThatTypeOfFile(t *testing.T) {
 			if text := fmt.Sprint(got[field]); text != want {
 				t.Errorf("%s %#o: %s is %s, want %s", row.kind, row.mode.V, field, text, want)
 			}
+		}
+	}
+}
+
+// What the process wrote first of all may have the time of the tick before.
+func TestAFileIsFreshIfItWasModifiedSinceTheProcessStarted(t *testing.T) {
+	const start = 1732216799120000000
+	for _, row := range []struct {
+		mtime event.Uint
+		start uint64
+		want  any
+	}{
+		{event.Known(start - 10_000_001), start, false},
+		{event.Known(start - 10_000_000), start, true},
+		{event.Known(start + 1), start, true},
+		{event.Known(0), start, false},
+		{event.UnixTime(1<<34, 999_999_999), start, true},
+		{event.Uint{}, start, nil},
+		{event.Known(start), 0, nil},
+	} {
+		var x Extractor
+		e := &event.Event{Op: event.OpUtimes, Old: event.Old{Mtime: row.mtime}, Proc: event.Process{Start: row.start}}
+		if got := all(t, &x, &memory{payload: event.Append(nil, e, 1<<16)})["fs.is_fresh"]; got != row.want {
+			t.Errorf("modified %v, started %d: %v, want %v", row.mtime, row.start, got, row.want)
 		}
 	}
 }

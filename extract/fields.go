@@ -131,6 +131,8 @@ var fields = []Field{
 		"1000", func(e *event.Event) event.Uint { return e.Old.GID }),
 	number("fs.old.mtime", "The time of the last modification before the operation, as fs.mtime.",
 		"1732216700000000000", func(e *event.Event) event.Uint { return e.Old.Mtime }),
+	truth("fs.is_fresh", "Whether the content was last modified (fs.old.mtime) since the process started, so that most likely it has written the file itself, as tar, cp and rsync have where they set times. Absent where either time is not known.",
+		"true", fresh),
 	text("fs.old.acl", "The access control list before the operation, as fs.acl. none when there was none.",
 		"none", func(e *event.Event) []byte { return e.Old.ACL }),
 	list("fs.old.flags", "The flags that the file had before a chattr. Absent when there were none.",
@@ -216,6 +218,14 @@ func created(e *event.Event) (v, known bool) {
 		return !e.Failed, len(e.Flags) > 0
 	}
 	return false, false
+}
+
+// fileTimeLag is how far the time that the kernel gives to files is behind the
+// clock of processes: a tick (ktime_get_coarse_real_ts64), 10 ms at most.
+const fileTimeLag = 10_000_000
+
+func fresh(e *event.Event) (v, known bool) {
+	return e.Old.Mtime.V+fileTimeLag >= e.Proc.Start, e.Old.Mtime.Known && e.Proc.Start != 0
 }
 
 func modeHas(e *event.Event, bits uint64) (v, known bool) {

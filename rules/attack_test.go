@@ -3,10 +3,14 @@
 package rules
 
 import (
+	"encoding/json"
+	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +46,15 @@ var sentinel = host.Rule{
 	Output:    "%fs.filename",
 }
 
+// backend is where the events of live tests come from. This machine usually
+// refuses eBPF; a guest never does, see guest_test.go.
+var backend = flag.String("backend", fanotify, "backend to run attacks on, fanotify or ebpf")
+
+const (
+	fanotify = "fanotify"
+	ebpf     = "ebpf"
+)
+
 // guard is the plugin at work in a scratch system, with all rules.
 type guard struct {
 	*host.Scratch
@@ -49,13 +62,31 @@ type guard struct {
 	n    int // sentinels so far
 }
 
-// startGuard starts it with the configuration that is shipped.
-func startGuard(t testing.TB) *guard {
+// startGuard starts it with the configuration that is shipped, but for the
+// backend, refused attempts where that tells of them, and the given keys.
+func startGuard(t testing.TB, keys map[string]any) *guard {
 	t.Helper()
 	s := newScratch(t)
 	init, _ := sample(t)
+	init = with(t, init, map[string]any{"backend": *backend, "failed": *backend == ebpf})
+	init = with(t, init, keys)
 	rules := append([]host.Rule{sentinel}, load(t).expanded()...)
 	return &guard{Scratch: s, live: host.Start(t, host.Options{Rules: rules, Init: init, In: s.In()})}
+}
+
+// with returns an init_config with other values for some keys.
+func with(t testing.TB, init string, values map[string]any) string {
+	t.Helper()
+	keys := map[string]any{}
+	if err := json.Unmarshal([]byte(init), &keys); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(keys, values)
+	text, err := json.Marshal(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // alerts runs a command and returns the alerts that it caused.
@@ -88,7 +119,7 @@ const put = `sub put { open my $f, ">>", $_[0] or die "$_[0]: $!"; print $f "x\n
 // TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike runs real commands, each
 // of which must raise one alert of all rules together: that of its own.
 func TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike(t *testing.T) {
-	g := startGuard(t)
+	g := startGuard(t, nil)
 	f := load(t)
 	for _, a := range attacks {
 		t.Run(a.rule, func(t *testing.T) {
@@ -96,8 +127,13 @@ func TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike(t *testing.T) {
 				t.Fatal("no such rule")
 			}
 			for _, command := range a.attack {
-				if got := g.alerts(t, command); len(got) != 1 || got[0].Rule != a.rule || got[0].Source != "fs" {
-					t.Errorf("attack: %s\n%s", command, texts(got))
+				g.attack(t, command, a.rule)
+			}
+			for _, attack := range a.ebpf {
+				if *backend == ebpf {
+					g.attack(t, attack[0], a.rule)
+				} else {
+					g.attack(t, attack[0], attack[1])
 				}
 			}
 			for _, command := range a.lookAlike {
@@ -116,6 +152,16 @@ func TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike(t *testing.T) {
 	}
 }
 
+// attack runs a command, which must raise one alert, that of rule, or none where
+// rule is empty.
+func (g *guard) attack(t testing.TB, command, rule string) {
+	t.Helper()
+	got := g.alerts(t, command)
+	if rule == "" && len(got) > 0 || rule != "" && (len(got) != 1 || got[0].Rule != rule || got[0].Source != "fs") {
+		t.Errorf("attack: %s: want one alert of %q\n%s", command, rule, texts(got))
+	}
+}
+
 func texts(alerts []host.Line) string {
 	list := []string{fmt.Sprintf("%d alerts", len(alerts))}
 	for _, a := range alerts {
@@ -125,15 +171,19 @@ func texts(alerts []host.Line) string {
 }
 
 func TestEveryRuleHasAnAttackAndALookAlike(t *testing.T) {
-	tested := map[string]bool{lostRule: true}
+	anywhere, onFanotify := map[string]bool{lostRule: true}, map[string]bool{lostRule: true}
 	for _, a := range attacks {
-		if len(a.attack) > 0 && len(a.lookAlike) > 0 {
-			tested[a.rule] = true
+		if len(a.lookAlike) > 0 {
+			anywhere[a.rule] = len(a.attack)+len(a.ebpf) > 0
+			onFanotify[a.rule] = len(a.attack) > 0
 		}
 	}
 	for _, r := range load(t).rules() {
-		if !tested[r.Rule] {
+		if !anywhere[r.Rule] {
 			t.Errorf("%s: no attack or no look-alike", r.Rule)
+		}
+		if needs := slices.Contains(needEBPF, r.Rule); needs == onFanotify[r.Rule] {
+			t.Errorf("%s: attacked on fanotify: %v, which cannot feed it: %v", r.Rule, onFanotify[r.Rule], needs)
 		}
 	}
 }
@@ -154,11 +204,27 @@ func TestLostEventsAlert(t *testing.T) {
 	}
 }
 
-// A refused attempt changed nothing: no rule alerts on it, and each alerts on the
-// same event when it succeeded.
-func TestRefusedAttemptsDoNotAlert(t *testing.T) {
+// everything returns an event that, but for its operation and path, each rule may
+// alert on.
+func everything(op event.Op, path string) *event.Event {
+	names := func(name string) [][]byte { return [][]byte{[]byte(name)} }
+	return &event.Event{
+		Op: op, Res: event.SuccessBytes, Flags: names("FS_IMMUTABLE_FL"),
+		File: event.File{
+			HostPath: []byte(path), Type: event.TypeFile, Size: event.Known(1), Mode: event.Known(0o6777),
+			Mtime: event.Known(1), XattrName: []byte("security.capability"),
+		},
+		Old: event.Old{Size: event.Known(2), Mode: event.Known(0o755), Mtime: event.Known(2), Flags: names("FS_APPEND_FL")},
+	}
+}
+
+const refusedRule = "Attempt on a Sensitive File Refused"
+
+// A refused attempt changed nothing: one rule alerts on it and no other, and each
+// other alerts on the same event when it succeeded.
+func TestOneRuleAloneAlertsOnRefusedAttempts(t *testing.T) {
 	f := load(t)
-	replay := func(refused bool) map[string]bool {
+	replay := func(set func(e *event.Event)) map[string]bool {
 		var lines []byte
 		for _, list := range f.lists {
 			for _, path := range list {
@@ -167,10 +233,8 @@ func TestRefusedAttemptsDoNotAlert(t *testing.T) {
 				}
 				path = strings.NewReplacer("*", "x", "?", "x").Replace(path)
 				for _, op := range event.Ops() {
-					e := &event.Event{Op: op, Failed: refused, Res: event.SuccessBytes, File: event.File{HostPath: []byte(path)}}
-					if refused {
-						e.Res = []byte("EACCES")
-					}
+					e := everything(op, path)
+					set(e)
 					lines = append(event.AppendText(lines, e), '\n')
 				}
 			}
@@ -185,13 +249,24 @@ func TestRefusedAttemptsDoNotAlert(t *testing.T) {
 		}
 		return alerted
 	}
-	done, refused := replay(false), replay(true)
+	grown := replay(func(e *event.Event) { e.Old.Size = event.Known(0) })
+	done := replay(func(*event.Event) {})
+	refused := replay(func(e *event.Event) { e.Failed, e.Res = true, []byte("EACCES") })
 	for _, r := range f.rules() {
-		if !done[r.Rule] {
+		own := r.Rule == refusedRule
+		if !done[r.Rule] && !grown[r.Rule] && !own {
 			t.Errorf("%s: does not alert on success either, so this proves nothing", r.Rule)
 		}
-		if refused[r.Rule] && r.Rule != lostRule {
-			t.Errorf("%s: alerts on a refused attempt", r.Rule)
+		if r.Rule != lostRule && refused[r.Rule] != own {
+			t.Errorf("%s: alerts on a refused attempt: %v", r.Rule, refused[r.Rule])
+		}
+		if done[r.Rule] && own {
+			t.Errorf("%s: alerts on success", r.Rule)
+		}
+	}
+	for _, errno := range []string{"ENOENT", "EEXIST", "ENOTEMPTY", "EROFS", ""} {
+		if alerted := replay(func(e *event.Event) { e.Failed, e.Res = true, []byte(errno) }); alerted[refusedRule] {
+			t.Errorf("%q is taken for a refusal", errno)
 		}
 	}
 }
@@ -215,9 +290,15 @@ func TestEachChangeOfAttributesAlerts(t *testing.T) {
 // TestAFloodThatOverflowsTheKernelsQueueAlerts stops the host, as a machine
 // under load would, for longer than the queue lasts.
 func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {
-	g := startGuard(t)
+	// fanotify's queue has room for 16,384 events by default, the smallest ring for
+	// some hundred.
+	flood, keys := 20000, map[string]any{}
+	if *backend == ebpf {
+		flood, keys["ring_buffer_kib"] = 2000, 64
+	}
+	g := startGuard(t, keys)
 	g.live.Pause()
-	g.Sh(t, "mkdir /etc/flood && cd /etc/flood && seq 20000 | xargs -n 1000 mkdir")
+	g.Sh(t, fmt.Sprintf("mkdir /etc/flood && cd /etc/flood && seq %d | xargs -n 1000 mkdir", flood))
 	g.live.Resume()
 	// No sentinel: it could be lost as well.
 	for a := g.live.Next(t); a.Rule != lostRule; a = g.live.Next(t) {
@@ -230,7 +311,7 @@ func TestAFloodThatOverflowsTheKernelsQueueAlerts(t *testing.T) {
 // and removes the backup.
 func TestAnEditorsSaveAlertsOnce(t *testing.T) {
 	vim := editor(t)
-	g := startGuard(t)
+	g := startGuard(t, nil)
 	for path, rule := range map[string]string{
 		"/etc/cron.d/job":    "Scheduled Job Changed",
 		"/etc/pam.d/sshd":    "PAM Configuration or Module Changed",
@@ -244,19 +325,26 @@ func TestAnEditorsSaveAlertsOnce(t *testing.T) {
 	}
 }
 
-// editor returns the path of vim in a scratch system. The names that it is
-// called by are links that lead nowhere there.
+// editor returns the path of vim in a scratch system.
 func editor(t testing.TB) string {
 	t.Helper()
+	path, ok := vim()
+	if !ok {
+		t.Skip("no vim: test/setup.sh installs it")
+	}
+	return "/real" + path
+}
+
+// vim returns the path of vim. The names that it is called by are links.
+func vim() (path string, ok bool) {
 	for _, name := range []string{"vim", "vi"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
 		if path, err = filepath.EvalSymlinks(path); err == nil && strings.Contains(path, "vim") {
-			return "/real" + path
+			return path, true
 		}
 	}
-	t.Skip("no vim: test/setup.sh installs it")
-	return ""
+	return "", false
 }

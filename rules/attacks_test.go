@@ -8,11 +8,31 @@ type attack struct {
 	rule string
 	// attack are commands that raise one alert each, that of the rule.
 	attack []string
+	// ebpf are such commands of which fanotify tells too little, each with the rule
+	// that alerts there instead, or none.
+	ebpf [][2]string
 	// lookAlike are commands that come close and raise none.
 	lookAlike []string
 	// trusted are programs of the rule's lists with what they do, in Perl, without
 	// an alert. put writes a file.
 	trusted [][2]string
+}
+
+// attributes is the rule for what no other tells more exactly.
+const attributes = "Attributes of a Sensitive File Changed"
+
+// asNobody begins a command that an unprivileged user runs and is refused.
+const asNobody = "! setpriv --reuid 65534 --clear-groups 2>/dev/null "
+
+// needEBPF are the rules that fanotify cannot feed: it has attributes of a file
+// neither before nor after, no sizes, and nothing that was refused.
+var needEBPF = []string{
+	"Log Truncated",
+	"Privileges Given to a File",
+	"Sensitive File Made Writable by Others",
+	"Modification Time Set Back",
+	"Immutable or Append-Only Flag Changed",
+	"Attempt on a Sensitive File Refused",
 }
 
 var attacks = []attack{{
@@ -214,8 +234,7 @@ var attacks = []attack{{
 	rule: "Log Written by Another Program",
 	attack: []string{
 		"echo false >>/var/log/auth.log",
-		": >/var/log/auth.log",
-		"truncate -s 1 /var/log/auth.log",
+		`perl -e 'open F, "+<", "/var/log/auth.log"; print F "lies"'`, // in place
 		"echo x >/var/log/audit/audit.log",
 	},
 	lookAlike: []string{
@@ -225,21 +244,136 @@ var attacks = []attack{{
 	},
 	trusted: [][2]string{{"/usr/sbin/rsyslogd", `put "/var/log/auth.log"`}},
 }, {
-	rule: "Attributes of a Sensitive File Changed",
+	rule: "Log Truncated",
+	ebpf: [][2]string{
+		{": >/var/log/syslog", "Log Written by Another Program"},
+		{"truncate -s 1 /var/log/messages", "Log Written by Another Program"},
+		{`perl -e 'truncate "/var/log/auth.log", 0 or die'`, ""}, // without an open
+		{": >/var/log/wtmp", ""},
+	},
+	lookAlike: []string{
+		": >/var/log/app.log",
+		"echo x >>/var/log/wtmp",
+		": >>/var/log/messages",
+		"truncate -s 1 /tmp/evil",
+	},
+	trusted: [][2]string{{"/usr/sbin/logrotate", `truncate "/var/log/messages", 0`}},
+}, {
+	rule: "Privileges Given to a File",
+	ebpf: [][2]string{
+		{"chmod u+s /usr/local/bin/tool", attributes},
+		{"chmod g+s /etc/app/config", ""},
+		{"chmod 6755 /etc/app/config", ""}, // setgid it was
+		{"install -m 4755 /tmp/evil /etc/app/setuid", ""},
+		{"cp -p /etc/app/setuid /etc/app/setuid2", ""},
+		{`perl -e 'sysopen F, "/etc/app/born", 0101, 04755 or die'`, ""},
+		{"setfattr -n security.capability -v 0x0100000280000000000000000000000000000000 /etc/hosts", ""},
+	},
+	lookAlike: []string{
+		"chmod 4711 /etc/app/setuid", // setuid it was
+		"chmod u-s /etc/app/setuid",
+		"chmod g+s /etc/app", // a directory hands its group on
+		"setfattr -n trusted.note -v x /etc/app/setuid2",
+		"setfattr -x security.capability /etc/hosts",
+		"chmod 4755 /tmp/evil",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `chmod 04755, "/usr/local/bin/tool"`}},
+}, {
+	rule: "Sensitive File Made Writable by Others",
+	ebpf: [][2]string{
+		{"chmod 666 /etc/shadow", attributes},
+		{"chmod 777 /root/.ssh", attributes},
+		{"setfacl -m u:65534:rw /etc/sudoers", attributes},
+		{"setfacl -m o::rw /etc/cron.d/job", ""},
+		{"umask 0 && : >/etc/sudoers.d/new", ""},
+		{"umask 0 && mkdir /etc/cron.d/new", ""},
+	},
+	lookAlike: []string{
+		"chmod 664 /etc/cron.d/job",
+		"setfacl -m u:65534:r /etc/cron.d/job",
+		"setfacl -m u:65534:rw,m::r /etc/cron.d/job", // the mask takes it back
+		"setfacl -b /etc/cron.d/job",
+		"chmod 666 /etc/app/config",
+		"umask 0 && ln -s /tmp/evil /etc/cron.d/.link~ && rm /etc/cron.d/.link~", // its mode means nothing
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `chmod 0666, "/etc/cron.d/job"`}},
+}, {
+	rule: "Modification Time Set Back",
+	ebpf: [][2]string{
+		{"touch -d 2001-01-01 /usr/bin/cat", attributes},
+		{"touch -d 1960-01-01 /etc/hosts", ""},
+		{"touch -r /usr/bin/cat /etc/app/config", ""},
+		{`perl -e 'utime 1, 1, "/etc/app/setuid" or die'`, ""},
+		{"touch -d 2001-01-01 /tmp/old && cp --attributes-only -p /tmp/old /etc/app/born", ""},
+	},
+	lookAlike: []string{
+		"cp -a /tmp/old /etc/app/copied",
+		"cp -a /tmp/old /etc/app/copied", // which stands there by now
+		"tar -C /tmp -cf - old | tar -C /etc/app -xf -",
+		"rsync -a /tmp/old /etc/app/synced",
+		"install -p /tmp/old /etc/app/installed",
+		"cp -a /tmp/old /other/ && mv /other/old /etc/app/moved",
+		"touch /etc/app/config",
+		"touch -a -d 2001-01-01 /etc/app/config", // read long ago
+		"touch -d 2001-01-01 /tmp/evil",
+	},
+	trusted: [][2]string{{"/usr/bin/dpkg", `utime 1, 1, "/usr/bin/cp"`}},
+}, {
+	rule: attributes,
 	attack: []string{
-		"chmod u+s /usr/local/bin/tool",
-		"chmod 666 /etc/shadow",
+		"chmod 700 /usr/local/bin/tool",
 		"chown 65534 /etc/sudoers",
-		"touch -d 2001-01-01 /usr/bin/cat",
-		"chmod 777 /root/.ssh",
+		"touch /etc/ssh/sshd_config",
+		"setfattr -n trusted.note -v x /usr/bin/bash",
+		"setfattr -x trusted.note /usr/bin/bash",
+		"setfacl -m u:65534:r /etc/group",
+		"chmod 755 /root/.ssh",
 	},
 	lookAlike: []string{
 		"chmod 600 /etc/hosts",
-		"chmod 4755 /tmp/evil",
 		"touch /root/.bashrc",
 		"stat /etc/shadow >/dev/null",
 	},
 	trusted: [][2]string{{"/usr/bin/dpkg", `chmod 0711, "/usr/local/bin/tool"`}},
+}, {
+	rule: "Immutable or Append-Only Flag Changed",
+	ebpf: [][2]string{
+		{"chattr +i /etc/hosts", ""},
+		{"chattr -i /etc/hosts", ""},
+		{"chattr +a /var/log/audit/audit.log", ""},
+		{"chattr +i /etc/app/born", ""},
+		{"chattr =a /etc/app/born", ""}, // one for the other
+	},
+	lookAlike: []string{
+		"chattr +d /etc/hosts",
+		"chattr +d /var/log/audit/audit.log", // append-only it was
+		"chattr +a /var/log/audit/audit.log",
+		"lsattr /etc/hosts >/dev/null",
+		"chattr +i /tmp/evil && chattr -i /tmp/evil",
+	},
+}, {
+	rule: "Attempt on a Sensitive File Refused",
+	ebpf: [][2]string{
+		{asNobody + "rm -f /etc/passwd", ""},
+		{asNobody + "mv /etc/passwd /tmp/passwd", ""},
+		{asNobody + "mv /tmp/evil /etc/cron.d/evil", ""},
+		{asNobody + "chmod 666 /etc/passwd", ""},
+		{asNobody + "ln -s /tmp/evil /etc/cron.d/evil", ""},
+		{asNobody + "mkdir /etc/cron.d/evil", ""},
+		{asNobody + "setfattr -n user.note -v x /etc/passwd", ""},
+		{asNobody + "cat /etc/ssh/ssh_host_ed25519_key", ""},
+		{asNobody + "sh -c 'echo evil >>/etc/passwd'", ""},
+		{asNobody + "/etc/cron.d/job", ""}, // not executable
+	},
+	lookAlike: []string{
+		asNobody + "rm -f /etc/hosts", // not sensitive
+		asNobody + "rm /tmp/none",
+		asNobody + "ls /etc/polkit-1",
+		"! rmdir /etc/cron.d 2>/dev/null", // not empty
+		"! mkdir /etc/cron.d 2>/dev/null",
+		"! setfattr -x trusted.none /etc/passwd 2>/dev/null",
+		"setpriv --reuid 65534 --clear-groups cat /etc/passwd >/dev/null",
+	},
 }, {
 	rule: "Hard Link Made in a Sensitive Directory",
 	attack: []string{

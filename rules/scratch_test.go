@@ -24,15 +24,18 @@ var impostors = []string{
 // furnish puts the files in place that attacks change.
 const furnish = `set -e
 mkdir -p /etc/falco/rules.d /etc/pam.d /etc/sudoers.d /etc/ssh /etc/cron.d /etc/systemd/system /etc/profile.d \
-  /etc/ld.so.conf.d /etc/modprobe.d /etc/apt/keyrings /etc/app /root/.ssh /home/user/.ssh /usr/share/falco/plugins \
-  /usr/lib/modules/6 /usr/lib/systemd/system /usr/lib/riscv64-linux-gnu/security /usr/local/bin \
-  /usr/local/share/ca-certificates /var/log/audit /var/spool/cron/crontabs
+  /etc/ld.so.conf.d /etc/modprobe.d /etc/apt/keyrings /etc/polkit-1 /etc/app /root/.ssh /home/user/.ssh \
+  /usr/share/falco/plugins /usr/lib/modules/6 /usr/lib/systemd/system /usr/lib/riscv64-linux-gnu/security \
+  /usr/local/bin /usr/local/share/ca-certificates /var/log/audit /var/spool/cron/crontabs
 for file in /etc/passwd /etc/shadow /etc/group /etc/hosts /etc/sudoers /etc/profile /etc/crontab /etc/pam.d/sshd \
-  /etc/cron.d/job /etc/ssh/sshd_config /etc/falco/falco.yaml /etc/falco/rules.d/fim_rules.yaml /etc/app/config \
-  /usr/share/falco/plugins/libfim.so /root/.ssh/authorized_keys /root/.bashrc /usr/local/bin/tool \
-  /var/log/auth.log /var/log/auth.log.1 /var/log/wtmp /var/log/app.log /tmp/evil; do
+  /etc/cron.d/job /etc/ssh/sshd_config /etc/ssh/ssh_host_ed25519_key /etc/falco/falco.yaml \
+  /etc/falco/rules.d/fim_rules.yaml /etc/app/config /usr/share/falco/plugins/libfim.so /root/.ssh/authorized_keys \
+  /root/.bashrc /usr/local/bin/tool /var/log/auth.log /var/log/auth.log.1 /var/log/syslog /var/log/messages \
+  /var/log/wtmp /var/log/app.log /tmp/evil; do
 	printf 'first line\nsecond line\n' >$file
 done
+chmod 700 /etc/polkit-1
+chmod 600 /etc/ssh/ssh_host_ed25519_key
 `
 
 // newScratch makes a system with something to attack.

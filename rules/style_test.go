@@ -4,6 +4,7 @@ package rules
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -113,6 +114,34 @@ func TestEveryRuleHasAMacroForWhatIsKnown(t *testing.T) {
 	for _, r := range load(t).rules() {
 		if r.Condition != "fs.op = lost" && !strings.Contains(r.Condition, "and not user_known_fim_") {
 			t.Errorf("%s: no user_known_fim_… macro to append exceptions to", r.Rule)
+		}
+	}
+}
+
+// readmeRow is a row of the README's table of rules.
+var readmeRow = regexp.MustCompile(`(?m)^\| ([A-Z][^|]*[^| ]) \| ([A-Z]+) \| ([^|]*) \|$`)
+
+func TestTheReadmeListsEveryRuleAndWhichNeedEBPF(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, listed := load(t), map[string]bool{}
+	for _, row := range readmeRow.FindAllStringSubmatch(string(text), -1) {
+		r := f.rule(row[1])
+		listed[row[1]] = true
+		if r.Priority != row[2] {
+			t.Errorf("README: %s has priority %s, in the rules %q", row[1], row[2], r.Priority)
+		}
+		for place, says := range map[string]string{"README": row[3], "description": r.Desc} {
+			if said, needs := strings.Contains(strings.ToLower(says), "needs ebpf"), slices.Contains(needEBPF, row[1]); said != needs {
+				t.Errorf("%s: %s: says that it needs eBPF: %v, needs it: %v", row[1], place, said, needs)
+			}
+		}
+	}
+	for _, r := range f.rules() {
+		if !listed[r.Rule] {
+			t.Errorf("README: %s is not in the table", r.Rule)
 		}
 	}
 }

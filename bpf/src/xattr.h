@@ -48,7 +48,7 @@ static __always_inline void read_acl(struct acl *to, u64 entries, u32 many)
 {
 	u32 bytes = (many > MAX_ACL ? MAX_ACL : many) * sizeof(struct acl_entry);
 
-	to->cut = many > MAX_ACL || bpf_probe_read_kernel(to->entries, bytes & 1023, (void *)entries);
+	to->cut = many > MAX_ACL || (bytes && bpf_probe_read_kernel(to->entries, bytes & 1023, (void *)entries));
 	to->bytes = bytes;
 }
 

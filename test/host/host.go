@@ -6,6 +6,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,10 +17,14 @@ import (
 	"testing"
 )
 
-// Repo is the repository's root directory.
+// packed is the directory that [Pack] filled, where the test runs in a guest.
+var packed = os.Getenv(packedAt)
+
+// Repo is the repository's root directory; in a guest, which has none, the
+// directory that [Pack] filled.
 var Repo = func() string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..")
+	return cmp.Or(packed, filepath.Join(filepath.Dir(file), "..", ".."))
 }()
 
 // Binary returns the path of fim-host. Where it can't be had, usually for want
@@ -45,6 +50,9 @@ func Sysdig(t testing.TB) string {
 // Plugin builds libfim.so as `make` does and returns its path.
 func Plugin(t testing.TB) string {
 	t.Helper()
+	if packed != "" {
+		return filepath.Join(packed, packedPlugin)
+	}
 	if err := plugin(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -58,13 +59,21 @@ type Options struct {
 	In []string
 }
 
+// program returns what begins a command line of fim-host.
+func program(t testing.TB) []string {
+	if packed != "" {
+		return packedHost(packed)
+	}
+	return []string{Binary(t)}
+}
+
 // command returns the command that does what o says.
 func (o *Options) command(t testing.TB, verb string) *exec.Cmd {
 	rules, err := json.Marshal(o.Rules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(o.In[:len(o.In):len(o.In)], Binary(t), verb, Plugin(t), "-")
+	args := slices.Concat(o.In, program(t), []string{verb, Plugin(t), "-"})
 	for flag, value := range map[string]string{"--init": o.Init, "--open": o.Open, "--capture": o.Capture} {
 		if value != "" {
 			args = append(args, flag, value)

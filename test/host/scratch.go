@@ -29,6 +29,11 @@ type Scratch struct {
 	init *exec.Cmd // its process 1
 }
 
+// inGuest says that the machine is a guest, for the eBPF backend. That tells
+// process numbers as the kernel has them, so systems there have no process
+// namespace of their own; and it needs /sys, to write to tracefs as well.
+var inGuest = packed != ""
+
 // scratchRoot names, in the environment of process 1, where to build the root.
 const scratchRoot = "FIM_TEST_SCRATCH_ROOT"
 
@@ -53,7 +58,10 @@ func NewScratch(t testing.TB) *Scratch {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), scratchRoot+"="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if !inGuest {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
+	}
 	stdin, stdout := start(t, cmd)
 	t.Cleanup(func() {
 		stdin.Close() // which it waits for
@@ -105,11 +113,14 @@ func buildRoot(root string) error {
 	m := &mounter{}
 	m.mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE)
 	m.mount("tmpfs", root, "tmpfs", 0)
-	for _, dir := range []string{"proc", "dev", "real", "tmp", "other", "usr/bin", "usr/sbin", "usr/lib", Repo} {
+	for _, dir := range []string{"proc", "sys", "dev", "real", "tmp", "other", "usr/bin", "usr/sbin", "usr/lib", Repo} {
 		m.mkdir(filepath.Join(root, dir))
 	}
 	m.mount("proc", root+"/proc", "proc", 0)
 	m.mount("/dev", root+"/dev", "", unix.MS_BIND)
+	if inGuest {
+		m.mount("/sys", root+"/sys", "", unix.MS_BIND|unix.MS_REC)
+	}
 	m.mount("tmpfs", root+"/other", "tmpfs", 0)
 	m.readOnly("/", root+"/real")
 	m.readOnly(Repo, root+Repo)
@@ -186,7 +197,11 @@ func link() error {
 
 // In returns what runs a command in the system, to put before its command line.
 func (s *Scratch) In() []string {
-	return []string{"nsenter", "--target", strconv.Itoa(s.init.Process.Pid), "--mount", "--pid", "--root", "--wd", "--"}
+	in := []string{"nsenter", "--target", strconv.Itoa(s.init.Process.Pid), "--mount", "--root", "--wd"}
+	if !inGuest {
+		in = append(in, "--pid")
+	}
+	return append(in, "--")
 }
 
 // Path returns the path by which this process finds a path of the system.

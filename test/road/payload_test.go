@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/falco-fim/fim/test/host"
@@ -18,11 +17,8 @@ import (
 func pack(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	program := host.Binary(t)
-	copyFile(t, program, filepath.Join(dir, "fim-host"))
-	copyFile(t, host.Plugin(t), filepath.Join(dir, "libfim.so"))
-	copyFile(t, filepath.Join("testdata", "run.sh"), filepath.Join(dir, "run.sh"))
-	packLibraries(t, program, filepath.Join(dir, "lib"))
+	host.Pack(t, dir)
+	host.CopyFile(t, filepath.Join("testdata", "run.sh"), filepath.Join(dir, "run.sh"))
 	buildDeaf(t, filepath.Join(dir, "deaf.so"))
 	text, err := json.Marshal(rules)
 	if err != nil {
@@ -34,30 +30,6 @@ func pack(t *testing.T) string {
 	return dir
 }
 
-// packLibraries copies what the loader would load for program, and the loader
-// itself as ld.so: those of the guest are of an older release.
-func packLibraries(t *testing.T, program, dir string) {
-	t.Helper()
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	list, err := exec.Command("ldd", program).Output() // NAME => PATH (ADDRESS)
-	if err != nil {
-		t.Fatal("list the libraries of fim-host: ", err)
-	}
-	for line := range strings.Lines(string(list)) {
-		if _, path, ok := strings.Cut(line, " => "); ok {
-			path, _, _ = strings.Cut(path, " (")
-			copyFile(t, path, filepath.Join(dir, filepath.Base(path)))
-		}
-	}
-	loaders, err := filepath.Glob(filepath.Join(host.Repo, ".cache", "host", "root", "usr", "lib", "*-linux-gnu*", "ld-linux*.so.*"))
-	if err != nil || len(loaders) != 1 {
-		t.Fatalf("loaders beside the libraries of fim-host: %q, %v", loaders, err)
-	}
-	copyFile(t, loaders[0], filepath.Join(dir, "ld.so"))
-}
-
 // buildDeaf builds the plugin that attaches and reads as the real one does, and
 // of which no event comes out.
 func buildDeaf(t *testing.T, to string) {
@@ -67,16 +39,5 @@ func buildDeaf(t *testing.T, to string) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the deaf plugin: %v\n%s", err, out)
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	text, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, text, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -15,6 +15,7 @@ var derived = map[string]string{
 	"directory": "host_path", "filename": "host_path", "dev.major": "dev", "dev.minor": "dev",
 	"is_open_read": "flags", "is_open_write": "flags", "created": "flags",
 	"is_setuid": "mode", "is_setgid": "mode", "is_world_writable": "mode", "is_executable": "mode",
+	"is_fresh": "old.mtime",
 }
 
 // others are the classes of fields that do not depend on the operation.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/falco-fim/fim/test/scenario"
 	"github.com/falco-fim/fim/test/vm"
+	"github.com/falco-fim/fim/test/vm/gotest"
 )
 
 var (
@@ -97,9 +98,9 @@ func TestScenariosOnKernels(t *testing.T) {
 		t.Run(g.kernel, func(t *testing.T) {
 			t.Parallel() // as many guests as the machine has processors
 			text, r, err := boot(t, g.kernel, 1, dir, g.script())
-			results := leaves(parse(text), prefix)
+			results := gotest.Leaves(gotest.Parse(text), prefix)
 			all.add(g.kernel, results)
-			tellAll(t, results, r, err, text)
+			gotest.Tell(t, results, r, err, text)
 			for _, name := range g.missing(t, results) {
 				t.Errorf("%s did not run", name)
 			}
@@ -107,38 +108,12 @@ func TestScenariosOnKernels(t *testing.T) {
 	}
 }
 
-// tellAll repeats what a guest said of its tests, and how it ended.
-func tellAll(t *testing.T, results []result, r vm.Result, err error, text string) {
-	for _, one := range results {
-		t.Run(one.name, func(t *testing.T) { tell(t, one) })
-	}
-	switch {
-	case err != nil:
-		t.Error(err) // with the console's tail
-	case len(results) == 0 || r.ExitCode != 0 && !t.Failed():
-		t.Errorf("run.sh ended with %d, and %d tests:\n%s", r.ExitCode, len(results), text)
-	}
-}
-
-// tell repeats the verdict of a test.
-func tell(t *testing.T, r result) {
-	switch r.verdict {
-	case passed:
-	case skipped:
-		t.Skip(strings.TrimSpace(r.output))
-	case failed:
-		t.Errorf("in the guest:\n%s", r.output)
-	default:
-		t.Errorf("did not end in the guest:\n%s", r.output)
-	}
-}
-
 // missing returns the scripts of the plan that there is no result of.
-func (g guest) missing(t *testing.T, results []result) (names []string) {
+func (g guest) missing(t *testing.T, results []gotest.Result) (names []string) {
 	t.Helper()
 	told := map[string]bool{}
 	for _, r := range results {
-		told[r.name] = strings.Contains(r.name, "/") || r.verdict == skipped
+		told[r.Name] = strings.Contains(r.Name, "/") || r.Verdict == gotest.Skipped
 	}
 	all, err := scenario.Scripts()
 	if err != nil {
@@ -198,7 +173,7 @@ func TestProgramsOnKernels(t *testing.T) {
 			t.Parallel()
 			const script = "FIM_MUST_ATTACH=1 ./bpf.test -test.v=test2json -test.timeout 30m 2>&1\n"
 			text, r, err := boot(t, g.kernel, 2, dir, script)
-			tellAll(t, leaves(parse(text), ""), r, err, text)
+			gotest.Tell(t, gotest.Leaves(gotest.Parse(text), ""), r, err, text)
 		})
 	}
 }

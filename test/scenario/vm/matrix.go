@@ -8,31 +8,35 @@ import (
 	"strings"
 	"sync"
 	"text/tabwriter"
+
+	"github.com/falco-fim/fim/test/vm/gotest"
 )
 
 // matrix is what ran where: a row per script, a column per kernel and
 // filesystem. Guests that run beside each other may add to it.
 type matrix struct {
 	mu    sync.Mutex
-	cells map[cell]verdict
+	cells map[cell]gotest.Verdict
 }
 
 type cell struct{ kernel, filesystem, script string }
 
-func (m *matrix) add(kernel string, results []result) {
+func (m *matrix) add(kernel string, results []gotest.Result) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.cells == nil {
-		m.cells = map[cell]verdict{}
+		m.cells = map[cell]gotest.Verdict{}
 	}
 	for _, r := range results {
-		fs, script, _ := strings.Cut(r.name, "/")
-		m.cells[cell{kernel, fs, script}] = r.verdict
+		fs, script, _ := strings.Cut(r.Name, "/")
+		m.cells[cell{kernel, fs, script}] = r.Verdict
 	}
 }
 
 // marks are the verdicts as a person reads them; "." is what did not run there.
-var marks = map[verdict]string{passed: "ok", failed: "FAIL", unending: "FAIL", skipped: "skip"}
+var marks = map[gotest.Verdict]string{
+	gotest.Passed: "ok", gotest.Failed: "FAIL", gotest.Unending: "FAIL", gotest.Skipped: "skip",
+}
 
 func (m *matrix) String() string {
 	m.mu.Lock()

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package vm
+package gotest
 
-import (
-	"testing"
-)
+import "testing"
 
 const console = `[    0.1] a line of the kernel
 === RUN   TestScenarios
@@ -28,11 +26,11 @@ const console = `[    0.1] a line of the kernel
 `
 
 func TestWhatAGuestSaidBecomesAResultPerScript(t *testing.T) {
-	got := leaves(parse(console), prefix)
-	want := []result{
-		{"tmpfs/a.x", failed, "    testscript.go:1: of a\n    --- PASS: is not a result\n"},
-		{"tmpfs/b", skipped, "    testscript.go:2: why\n"},
-		{"tmpfs/c", unending, "    testscript.go:3: of c\n[   12.3] Kernel panic - not syncing\n"},
+	got := Leaves(Parse(console), "TestScenarios/ebpf/")
+	want := []Result{
+		{"tmpfs/a.x", Failed, "    testscript.go:1: of a\n    --- PASS: is not a result\n"},
+		{"tmpfs/b", Skipped, "    testscript.go:2: why\n"},
+		{"tmpfs/c", Unending, "    testscript.go:3: of c\n[   12.3] Kernel panic - not syncing\n"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("got %q", got)
@@ -45,22 +43,8 @@ func TestWhatAGuestSaidBecomesAResultPerScript(t *testing.T) {
 }
 
 func TestAFilesystemThatIsMissingIsASkipOfItsOwn(t *testing.T) {
-	got := leaves(parse("=== RUN   TestScenarios/ebpf/xfs\n    the kernel has no xfs\n--- SKIP: TestScenarios/ebpf/xfs (0.00s)\n"), prefix)
-	if len(got) != 1 || got[0].name != "xfs" || got[0].verdict != skipped {
+	got := Leaves(Parse("=== RUN   TestScenarios/ebpf/xfs\n    the kernel has no xfs\n--- SKIP: TestScenarios/ebpf/xfs (0.00s)\n"), "TestScenarios/ebpf/")
+	if len(got) != 1 || got[0].Name != "xfs" || got[0].Verdict != Skipped {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestTheMatrixHasARowPerScriptAndAColumnPerKernelAndFilesystem(t *testing.T) {
-	var m matrix
-	m.add("6.12", []result{{"tmpfs/a", passed, ""}, {"ext4/b", failed, ""}})
-	m.add("5.10", []result{{"tmpfs/b", skipped, ""}, {"tmpfs/c", unending, ""}})
-	const want = `script  5.10 tmpfs  6.12 tmpfs  6.12 ext4
-a       .           ok          .
-b       skip        .           FAIL
-c       FAIL        .           .
-`
-	if got := m.String(); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
