@@ -39,8 +39,8 @@
 // takes as long as that. So the body of a loop is a global function, which it
 // checks once, and MAX_DEPTH steps are three loops, each inside a function that
 // the next calls, around one of STRIDE steps: a call costs as much as half a step.
-#define STRIDE 4
-#define TURNS 8
+#define STRIDE 2
+#define TURNS 16
 #define ROUNDS 8
 #define LAPS (MAX_DEPTH / (STRIDE * TURNS * ROUNDS))
 

@@ -76,8 +76,7 @@ static __always_inline void drop_seed(u64 address)
 	if (seed && seed->sights[0].survey != control.survey && seed->sights[1].survey != control.survey)
 		bpf_map_delete_elem(&seeds, &address);
 	bpf_map_push_elem(&turn, &token, BPF_ANY);
-	if (unsure())
-		resurvey(0);
+	resurvey(false, 0);
 }
 
 SEC("raw_tp/fim_arm") int arm(u64 *ctx)
@@ -98,8 +97,7 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 		if (ctx[1])
 			latest(control.stale) = 1;
 		remounted();
-		count(control.asked);
-		resurvey(0);
+		resurvey(true, 0);
 		break;
 	case ARM_DROP:
 		drop_seed(ctx[1]);

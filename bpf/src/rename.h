@@ -33,14 +33,14 @@ static __noinline void move_begins(struct counters *counted, u32 old, u32 new, s
 	if (carries(first) || carries(second))
 		leaving |= LEAVE_SURVEY;
 	if (!move && leaving & LEAVE_SURVEY)
-		count(control.asked); // the next survey will do; all is unknown until then
+		count(control.asked); // its end will not be seen: the next survey is to do
 	if (move && leaving & ~move->leaving & LEAVE_SURVEY)
 		count(control.carrying);
 	if (move) {
 		move->leaving |= leaving;
 		move->lifted = bit(first) | bit(second);
 	}
-	if (leaving)
+	if (leaving & LEAVE_BUMP)
 		bump();
 }
 
@@ -52,11 +52,9 @@ static __always_inline void move_ends(void)
 	if (leaving & LEAVE_SURVEY) {
 		latest(control.moved) = bpf_ktime_get_boot_ns();
 		count(control.moves);
-		count(control.asked);
 		__sync_fetch_and_add(&control.carrying, -1);
 	}
-	if (unsure())
-		resurvey(leaving & LEAVE_SURVEY ? lifted : 0);
+	resurvey(leaving & LEAVE_SURVEY, lifted);
 	if (leaving & LEAVE_BUMP)
 		bump();
 }

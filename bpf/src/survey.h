@@ -11,14 +11,14 @@
 // that renames a directory above a mountpoint; and Go, at its start, when joins
 // were lacking, and where a program was skipped.
 //
-// What was asked for and not made yet leaves directories unknown. One survey is
-// made at a time. Whoever finds another at work leaves it to that one, which
-// looks again when it is done, and voids the tags, so that until then all answers
-// are "unknown". A survey counts if no mount of the host changed meanwhile, which
-// its namespace's event number tells, and no mount was being attached and no
-// directory renamed at its end. Its seeds replace the last ones' at once, by their number; if they are the
-// same no tag is voided, so who mounts where nothing is watched costs nobody. The
-// walk of a mount that has not moved is spared: it is remembered in `placeds`.
+// One survey is made at a time. Whoever finds another at work, or cannot make one
+// that counts, asks for it: until that is made all answers are "unknown" and no tag
+// is valid. So it is, too, from before a mount can be seen at a live mountpoint.
+// A survey counts if no mount of the host changed meanwhile, which its namespace's
+// event number tells, and no mount was being attached and no directory renamed at
+// its end. Its seeds replace the last ones' at once, by their number; if they are
+// the same no tag is voided, so who mounts where nothing is watched costs nobody.
+// The walk of a mount that has not moved is spared: it is remembered in `placeds`.
 
 #ifndef FIM_SURVEY_H
 #define FIM_SURVEY_H
@@ -404,23 +404,28 @@ static __always_inline void reap(u32 asked)
 	latest(control.done) = asked;
 }
 
-// resurvey makes the surveys that were asked for; lifted are the bits of the
-// directories that this thread has renamed, 0 for others.
-static __always_inline void resurvey(u64 lifted)
+// resurvey makes a survey if it must, and those that were asked for. One that it
+// must and cannot make it asks for; lifted are the bits of the directories that this
+// thread has renamed, 0 for others.
+static __always_inline void resurvey(bool must, u64 lifted)
 {
 	struct walks *counted = walk_counts();
 	u32 token, asked;
 
-	for (int i = 0; i < TRIES && unsure(); i++) {
+	for (int i = 0; i < TRIES && (must || unsure()); i++) {
 		if (bpf_map_pop_elem(&turn, &token))
 			break;
 		asked = latest(control.asked);
 		if (counted)
 			count(counted->surveys);
-		if (try_survey(lifted))
+		if (try_survey(lifted)) {
 			reap(asked);
+			must = false;
+		}
 		bpf_map_push_elem(&turn, &token, BPF_ANY);
 	}
+	if (must)
+		count(control.asked);
 	if (unsure())
 		bump();
 }
@@ -493,10 +498,7 @@ static __always_inline void mounted(void)
 	u64 lifted;
 
 	arrive(bpf_get_current_pid_tgid(), &lifted);
-	if (remounted())
-		count(control.asked);
-	if (unsure())
-		resurvey(0);
+	resurvey(remounted(), 0);
 }
 
 // address_of is the address of what a trampoline knows to be a pointer, with which
