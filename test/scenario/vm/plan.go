@@ -34,7 +34,7 @@ var chosen = strings.Join([]string{
 	`create-(empty|tmpfile.*|uring\.worker|write-close)`, `events-carry-the-file`, `exec`, `identity-two-filesystems`,
 	`late-moves`, `link-(inside|out)`, `mkdir-(reused|three-deep)`, `mknod-kinds`, `mmap-kinds`, `mount-bind-(later|view)`,
 	`mount-(other-filesystem|over)`, `names-beyond-any-path`, `names-every-operation\.(plain|invalid-utf8)`, `open-flags`,
-	`outside-is-silent`, `refused-(attributes|before-any-hook|for-nobody|noreplace|open-and-exec|protected-hardlink|told|truncate)`,
+	`outside-is-silent`, `refused-(attributes|before-any-hook|for-nobody|noreplace|open-and-exec|protected-hardlink|rmdir-told|told|truncate)`,
 	`rename-(exchange|inside|over|whiteout)`, `rmdir-child`, `symlink-create`, `tree-moved-in`, `unlink-open-file`, `who-alive`,
 	`write-(between-files.*|fallocate|ftruncate-then-write|inherited-descriptor|mmap|open-truncate|overwrite|splice|truncate)`,
 	`write-(path-text\.writev|pwrite\.pwritev2|uring\.worker)`,
@@ -43,7 +43,7 @@ var chosen = strings.Join([]string{
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given.
 const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-out|mknod-kinds|mmap-kinds|mount-(bind-view|over)|` +
-	`names-every-operation\.invalid-utf8|refused-(attributes|told)|rename-exchange|tree-moved-in|unlink-open-file|` +
+	`names-every-operation\.invalid-utf8|refused-(attributes|rmdir-told|told)|rename-exchange|tree-moved-in|unlink-open-file|` +
 	`write-(fallocate|mmap|open-truncate)`
 
 // lacking is what tmpfs got late or never: inode flags, mounts that map owners,
