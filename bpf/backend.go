@@ -86,8 +86,12 @@ func Open(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
+	symbols, err := kernelSymbols(locks)
+	if err != nil {
+		return nil, err
+	}
 	b := &Backend{o: o, hooks: all}
-	if err := b.start(types, constantsFor(o, t, all)); err != nil {
+	if err := b.start(types, symbols, constantsFor(o, t, all, symbols.parted)); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
 	return b, nil
@@ -95,7 +99,7 @@ func Open(o Options) (*Backend, error) {
 
 // start brings the kernel side up, in the order in which nothing is missed:
 // tables, programs, seeds. Only then are events true.
-func (b *Backend) start(types *btf.Cache, c constants) error {
+func (b *Backend) start(types *btf.Cache, symbols *symbolTable, c constants) error {
 	dfa, err := b.o.Set.DFA(watch.FirstNumber)
 	if err != nil {
 		return err
@@ -108,7 +112,7 @@ func (b *Backend) start(types *btf.Cache, c constants) error {
 		return err
 	}
 	c.start = dfa.Start()
-	if b.objects, err = load(types, b.hooks, s, c); err != nil {
+	if b.objects, err = load(types, symbols, b.hooks, s, c); err != nil {
 		return err
 	}
 	if err := ship(b.objects, dfa, dfa.First()); err != nil {

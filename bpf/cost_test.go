@@ -30,7 +30,7 @@ func TestVerifierCost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := prepare(spec, all, sizes{4096, 16, 16, 4, 4}, constantsFor(Options{Ops: event.Ops(), Failed: true}, readTraits(), all)); err != nil {
+	if err := prepare(spec, all, sizes{4096, 16, 16, 4, 4}, constantsFor(Options{Ops: event.Ops(), Failed: true}, readTraits(), all, nil)); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

@@ -10,14 +10,29 @@ import (
 	"github.com/falco-fim/fim/event"
 )
 
+// needWhole leaves a test out where the compiler took a function apart whose end it
+// is about: programs there see only some calls.
+func needWhole(t *testing.T, function string) {
+	t.Helper()
+	symbols, err := kernelSymbols(locks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if symbols.parted[function] {
+		t.Skipf("SKIPPED: this kernel has %s in parts, so its end is not always seen", function)
+	}
+}
+
 // openBlind opens a backend as on a kernel that preempts, where programs may be
 // skipped, with those of one function never run.
 func openBlind(t *testing.T, unseen string, dir string) *Backend {
 	t.Helper()
-	return openWith(t, func(o *Options) {
+	b := openWith(t, func(o *Options) {
 		o.flavours, o.force = traits{lsm: readTraits().lsm, preemptible: true, because: "forced"}, true
 		o.unseen, o.RingKiB, o.Ops = unseen, 1024, []event.Op{event.OpMkdir, event.OpUnlink, event.OpRmdir, event.OpRename, event.OpLink, event.OpSymlink}
 	}, dir)
+	needWhole(t, "vfs_rmdir")
+	return b
 }
 
 // Where the program that sees a removal is skipped, the end of the call tells of

@@ -59,8 +59,11 @@ func refusals(_ traits, failed bool) bool { return failed }
 // they tell of refusals, and of success where that hook may be skipped.
 func endings(t traits, failed bool) bool { return failed || t.preemptible }
 
-// missesEnding says whether this kernel lacks an ending.
-func (p *planned) missesEnding() bool { return p.ending && p.Why != "" }
+// missesEnding says whether p is an ending that this kernel lacks, or shows only in
+// part.
+func (p *planned) missesEnding(parted map[string]bool) bool {
+	return p.ending && (p.Why != "" || parted[p.function])
+}
 
 // probed is where hooks that are no security hooks are probes.
 func probed(t traits, _ bool) bool { return t.choose(&hook{}, false) == kprobeFlavour }

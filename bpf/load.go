@@ -57,7 +57,7 @@ const maxJoins = 65536
 var always = []string{"arm", "process_exit"}
 
 // load loads the programs that were planned, and no other.
-func load(types *btf.Cache, all []*planned, s sizes, c constants) (*objects, error) {
+func load(types *btf.Cache, symbols *symbolTable, all []*planned, s sizes, c constants) (*objects, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raise RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF maps to: %w; run as root or with CAP_SYS_RESOURCE", err)
 	}
@@ -69,12 +69,8 @@ func load(types *btf.Cache, all []*planned, s sizes, c constants) (*objects, err
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded object: %w", err)
 	}
-	locked, err := addresses(locks)
-	if err != nil {
-		return nil, err
-	}
 	for _, spec := range []*ebpf.CollectionSpec{first, second} {
-		for name, address := range locked {
+		for name, address := range symbols.address {
 			if err := spec.Variables[name].Set(address); err != nil {
 				return nil, fmt.Errorf("set the address of %s: %w", name, err)
 			}
@@ -136,14 +132,14 @@ type constants struct {
 	resolves uint32 // 1: the end of each operation is watched, so one unseen was missed
 }
 
-func constantsFor(o Options, t traits, all []*planned) (c constants) {
+func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (c constants) {
 	for _, op := range o.Ops {
 		c.wanted |= 1 << op
 	}
 	if o.Failed {
 		c.failed = 1
 	}
-	if t.preemptible && !slices.ContainsFunc(all, (*planned).missesEnding) {
+	if t.preemptible && !slices.ContainsFunc(all, func(p *planned) bool { return p.missesEnding(parted) }) {
 		c.resolves = 1
 	}
 	return c

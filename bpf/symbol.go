@@ -17,8 +17,19 @@ import (
 // or mounts overtook their walk.
 var locks = []string{"rename_lock", "mount_lock"}
 
-// addresses returns where the kernel has the variables of these names.
-func addresses(names []string) (map[string]uint64, error) {
+// symbolTable is what is looked up among the kernel's symbols.
+type symbolTable struct {
+	// address of each variable
+	address map[string]uint64
+	// parted are the functions of which the compiler moved the rare part into one of
+	// its own and the rest into the callers (-fpartial-inlining): what hangs on such
+	// a function does not see all calls.
+	parted map[string]bool
+}
+
+// kernelSymbols returns where the kernel has the variables of these names, and which
+// functions are taken apart.
+func kernelSymbols(names []string) (*symbolTable, error) {
 	f, err := os.Open("/proc/kallsyms")
 	if err != nil {
 		return nil, fmt.Errorf("%w: look up the kernel's %s: %w: it needs CONFIG_KALLSYMS_ALL; backend fanotify works without it", ErrRefused, names[0], err)
@@ -38,13 +49,17 @@ var (
 
 // symbols finds variables of the kernel itself in a list like /proc/kallsyms, lines
 // of address, type and name; those of modules have "[module]" behind. It stops at
-// the last of them: the list is long.
-func symbols(list io.Reader, names []string) (map[string]uint64, error) {
-	found := make(map[string]uint64, len(names))
+// the last of them: the list is long. It is in the order of addresses, in which the
+// code comes before what it reads and writes.
+func symbols(list io.Reader, names []string) (*symbolTable, error) {
+	found, parted := make(map[string]uint64, len(names)), map[string]bool{}
 	lines := bufio.NewScanner(bufio.NewReaderSize(list, 1<<16))
 	for len(found) < len(names) && lines.Scan() {
 		line := lines.Bytes()
 		name := line[bytes.LastIndexByte(line, ' ')+1:]
+		if function, _, is := bytes.Cut(name, []byte(".part.")); is {
+			parted[string(function)] = true
+		}
 		if !slices.Contains(names, string(name)) {
 			continue
 		}
@@ -63,5 +78,5 @@ func symbols(list io.Reader, names []string) (map[string]uint64, error) {
 			return nil, errors.Join(lines.Err(), fmt.Errorf("%s: %w", name, errNoSymbol))
 		}
 	}
-	return found, nil
+	return &symbolTable{found, parted}, nil
 }

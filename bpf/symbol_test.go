@@ -22,8 +22,20 @@ func TestASymbolIsFoundOrItsAbsenceExplained(t *testing.T) {
 		{"empty", "", 0, errNoSymbol},
 	} {
 		got, err := symbols(strings.NewReader(row.list), []string{"rename_lock"})
-		if got["rename_lock"] != row.want || !errors.Is(err, row.err) {
-			t.Errorf("%s: %#x, %v; want %#x, %v", row.name, got, err, row.want, row.err)
+		var address uint64
+		if got != nil {
+			address = got.address["rename_lock"]
 		}
+		if address != row.want || !errors.Is(err, row.err) {
+			t.Errorf("%s: %#x, %v; want %#x, %v", row.name, address, err, row.want, row.err)
+		}
+	}
+}
+
+func TestAFunctionThatTheCompilerTookApartIsKnown(t *testing.T) {
+	const list = "ffffffff81000000 t vfs_rmdir.part.0\nffffffff81000010 T vfs_unlink\nffffffff81000020 t x.isra.0\nffffffff82a00040 d rename_lock\n"
+	got, err := symbols(strings.NewReader(list), []string{"rename_lock"})
+	if err != nil || len(got.parted) != 1 || !got.parted["vfs_rmdir"] {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -224,24 +224,31 @@ static __always_inline void write_path(u32 slot, struct scratch *s, struct dentr
 	t->start = t->used;
 }
 
-// FILL_ACTOR tells who acts; get is how members of the task are read.
+// FILL_ACTOR tells who acts; get is how members of the task are read. Each pointer
+// on the way is read once: that is a search through all of the kernel's types for
+// the verifier.
 #define FILL_ACTOR(a, task, get)                                                                   \
 	({                                                                                         \
-		(a)->start = get(task, group_leader, start_boottime);                              \
-		(a)->ppid = get(task, group_leader, real_parent, tgid);                            \
-		(a)->uid = get(task, cred, euid.val);                                              \
-		(a)->gid = get(task, cred, egid.val);                                              \
+		struct task_struct *leader = get(task, group_leader);                              \
+		const struct cred *cred = get(task, cred);                                         \
+                                                                                                   \
+		(a)->start = get(leader, start_boottime);                                          \
+		(a)->ppid = get(leader, real_parent, tgid);                                        \
+		(a)->uid = get(cred, euid.val);                                                    \
+		(a)->gid = get(cred, egid.val);                                                    \
 		(a)->loginuid = ~0u;                                                               \
 		if (bpf_core_field_exists((task)->loginuid))                                       \
 			(a)->loginuid = get(task, loginuid.val);                                   \
-		bpf_probe_read_kernel((a)->comm, COMM, &get(task, group_leader)->comm);            \
+		bpf_probe_read_kernel((a)->comm, COMM, leader->comm);                              \
 	})
 
 // FILL_ROOT notes the actor's root directory. A task that is ending has none left.
 #define FILL_ROOT(t, task, get)                                                                    \
 	({                                                                                         \
-		(t)->root = (u64)get(task, fs, root.dentry);                                       \
-		(t)->root_mnt = (u64)get(task, fs, root.mnt);                                      \
+		struct fs_struct *fs = get(task, fs);                                              \
+                                                                                                   \
+		(t)->root = (u64)get(fs, root.dentry);                                             \
+		(t)->root_mnt = (u64)get(fs, root.mnt);                                            \
 	})
 
 #define HAS_TASK_BTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)

@@ -213,6 +213,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct fs_struct *fs;
 	struct nsproxy *nsproxy;
+	struct nameidata *nameidata; // set while a path is walked, by open(2) until it is done
 	const struct cred *cred;
 	kuid_t loginuid;
 	u64 start_boottime;

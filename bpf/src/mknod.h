@@ -23,6 +23,22 @@ static __always_inline void on_create(struct call *call)
 	made(HOOK_MKNOD, OP_CREATE, (void *)call->arg[0], call);
 }
 
-SECURITY_HOOK(path_mknod, on_path(dir, dentry, OP_MKNOD), const struct path *dir, struct dentry *dentry)
+// opening says whether the thread is in open(2), which asks security_path_mknod too
+// and creates by another road. do_mknodat and unix_bind have walked their path by then
+// (fs/namei.c: set_nameidata, restore_nameidata).
+static __always_inline bool opening(void)
+{
+	if (HAS_TASK_BTF)
+		return bpf_get_current_task_btf()->nameidata;
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), nameidata);
+}
+
+static __always_inline void on_path_mknod(const struct path *dir, struct dentry *dentry)
+{
+	if (!opening())
+		on_path(dir, dentry, OP_MKNOD);
+}
+
+SECURITY_HOOK(path_mknod, on_path_mknod(dir, dentry), const struct path *dir, struct dentry *dentry)
 RESULT_HOOK(vfs_mknod, 1, on_mknod)
 RESULT_HOOK(vfs_create, 1, on_create)

@@ -17,12 +17,11 @@
 // then what is left behind was missed.
 const volatile u32 resolves = 0;
 
-// outlives says whether a stash may rightly be left behind: open(2) asks
-// security_path_mknod before it creates, and creates by another road; changes of
-// attributes may fail before they begin.
+// outlives says whether a stash may rightly be left behind: changes of attributes may
+// fail before they begin.
 static __always_inline bool outlives(struct stash *stash)
 {
-	return stash->op == OP_MKNOD || stash->op >= OP_CHMOD || stash->op == OP_TRUNCATE;
+	return stash->op >= OP_CHMOD || stash->op == OP_TRUNCATE;
 }
 
 // leave drops what the thread left behind.
