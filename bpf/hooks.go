@@ -46,7 +46,8 @@ type hook struct {
 	// twin says that the row is for a second kind of program beside a probe,
 	// which the kernel skips for other reasons than that: what must not be missed.
 	twin bool
-	// unless names a hook in whose place this one stands.
+	// unless names a hook in whose place this one stands: another, or the row above
+	// of the same function.
 	unless string
 	// counts is the row of counters that the body counts in.
 	counts trampolinesHook
@@ -158,11 +159,15 @@ var hooks = []hook{
 	stashing("path_truncate", opTrunc),
 	{function: "vfs_utimes", helps: []event.Op{event.OpUtimes}, counts: trampolinesHookHOOK_STASH},
 	{function: "notify_change", when: atResult, params: []string{"dentry", "attr"}, before: true, needed: opSet, helps: opClose, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "__vfs_setxattr_noperm", when: atResult, params: []string{"dentry", "name", "value", "size", "flags"}, probe: true, before: true, needed: opXattr, counts: trampolinesHookHOOK_ATTRIB},
-	{function: "vfs_setxattr", when: atResult, params: []string{"dentry", "name", "value", "size", "flags"}, probe: true, only: refusals, helps: opXattr, counts: trampolinesHookHOOK_ATTRIB},
 	{function: "vfs_removexattr", when: atResult, params: []string{"dentry", "name"}, before: true, needed: opUnset, counts: trampolinesHookHOOK_ATTRIB},
 	{function: "vfs_set_acl", when: atResult, params: []string{"dentry", "acl_name", "kacl"}, before: true, helps: opACL, counts: trampolinesHookHOOK_ATTRIB},
 	{function: "vfs_remove_acl", when: atResult, params: []string{"dentry", "acl_name"}, before: true, helps: opACL, counts: trampolinesHookHOOK_ATTRIB},
+	// Before there was vfs_set_acl an ACL came as the value, which is what only a
+	// probe can read. Since then nobody looks at it.
+	{function: "__vfs_setxattr_noperm", when: atResult, params: []string{"dentry", "name", "value", "size", "flags"}, probe: true, unless: "vfs_set_acl", before: true, needed: opXattr, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "__vfs_setxattr_noperm", when: atResult, params: []string{"dentry", "name", "name", "size", "flags"}, unless: "__vfs_setxattr_noperm", before: true, needed: opXattr, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_setxattr", when: atResult, params: []string{"dentry", "name", "value", "size", "flags"}, probe: true, unless: "vfs_set_acl", only: refusals, helps: opXattr, counts: trampolinesHookHOOK_ATTRIB},
+	{function: "vfs_setxattr", when: atResult, params: []string{"dentry", "name", "name", "size", "flags"}, unless: "vfs_setxattr", only: refusals, helps: opXattr, counts: trampolinesHookHOOK_ATTRIB},
 	{function: "vfs_fileattr_set", when: atResult, params: []string{"dentry", "fa"}, before: true, helps: opChattr, counts: trampolinesHookHOOK_ATTRIB},
 
 	{function: "security_bprm_check", lsm: "bprm_check_security", needed: opExec, counts: trampolinesHookHOOK_EXEC},

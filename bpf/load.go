@@ -26,7 +26,8 @@ type sizes struct {
 	cpus  uint32
 }
 
-// objects are the two loaded objects, which share all maps.
+// objects are the two loaded objects, which share all maps. Where nothing planned is
+// a probe there is the first only: reading one takes as long as loading ten programs.
 type objects struct {
 	trampolines, probes *ebpf.Collection
 }
@@ -42,6 +43,9 @@ func (o *objects) close() {
 func (o *objects) program(name string) *ebpf.Program {
 	if p := o.trampolines.Programs[name]; p != nil {
 		return p
+	}
+	if o.probes == nil {
+		return nil
 	}
 	return o.probes.Programs[name]
 }
@@ -65,11 +69,15 @@ func load(types *btf.Cache, symbols *symbolTable, all []*planned, s sizes, c con
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded object: %w", err)
 	}
-	second, err := loadProbes()
-	if err != nil {
-		return nil, fmt.Errorf("read the embedded object: %w", err)
+	specs := []*ebpf.CollectionSpec{first}
+	if slices.ContainsFunc(all, (*planned).isProbe) {
+		second, err := loadProbes()
+		if err != nil {
+			return nil, fmt.Errorf("read the embedded object: %w", err)
+		}
+		specs = append(specs, second)
 	}
-	for _, spec := range []*ebpf.CollectionSpec{first, second} {
+	for _, spec := range specs {
 		for name, address := range symbols.address {
 			if err := spec.Variables[name].Set(address); err != nil {
 				return nil, fmt.Errorf("set the address of %s: %w", name, err)
@@ -79,17 +87,25 @@ func load(types *btf.Cache, symbols *symbolTable, all []*planned, s sizes, c con
 			return nil, err
 		}
 	}
-	o := &objects{}
+	return create(specs, types)
+}
+
+// create loads the objects, of which there are one or two, into the kernel.
+func create(specs []*ebpf.CollectionSpec, types *btf.Cache) (o *objects, err error) {
+	o = &objects{}
 	shared := ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}, Cache: types}
-	if o.trampolines, err = ebpf.NewCollectionWithOptions(first, shared); err != nil {
+	if o.trampolines, err = ebpf.NewCollectionWithOptions(specs[0], shared); err != nil {
 		return nil, refusal(err)
+	}
+	if len(specs) == 1 {
+		return o, nil
 	}
 	for name, m := range o.trampolines.Maps {
 		if name != ".rodata" { // which is each object's own
 			shared.MapReplacements[name] = m
 		}
 	}
-	if o.probes, err = ebpf.NewCollectionWithOptions(second, shared); err != nil {
+	if o.probes, err = ebpf.NewCollectionWithOptions(specs[1], shared); err != nil {
 		o.close()
 		return nil, refusal(err)
 	}
@@ -114,6 +130,9 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, c constants) er
 		}
 	}
 	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return !keep[name] })
+	for _, p := range spec.Programs {
+		dropLines(p)
+	}
 	for name, n := range map[string]uint32{
 		"ring": s.ring, "states": watch.MaxStates + 1, "edges": s.edges, "joins": s.joins,
 		"scratches": s.slots, "idle": s.slots, "counts": s.cpus * uint32(trampolinesHookHOOKS), "walked": s.cpus,
@@ -121,6 +140,17 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, c constants) er
 		spec.Maps[name].MaxEntries = n
 	}
 	return c.set(spec)
+}
+
+// dropLines leaves out which line of source each instruction is of, but for the first
+// of a function, where the kernel insists. Only a verifier that refuses a program
+// would tell it, and passing it on takes a tenth of the time of loading.
+func dropLines(p *ebpf.ProgramSpec) {
+	for i, instruction := range p.Instructions {
+		if btf.FuncMetadata(&instruction) == nil {
+			p.Instructions[i] = instruction.WithSource(nil)
+		}
+	}
 }
 
 // constants are what the programs know of the configuration before they are

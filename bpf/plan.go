@@ -71,8 +71,11 @@ func has(all []*planned, function string) bool {
 
 // replaced says whether another row stands in when h is missing.
 func replaced(h *hook, rows []hook) bool {
-	return slices.ContainsFunc(rows, func(r hook) bool { return r.unless == h.function })
+	return slices.ContainsFunc(rows, func(r hook) bool { return r.unless == h.function && r.function != h.function })
 }
+
+// isProbe says whether its programs are in the second object.
+func (p *planned) isProbe() bool { return p.Why == "" && p.flavour == kprobeFlavour }
 
 // resolve finds the function in the kernel's BTF and picks the flavour.
 func (p *planned) resolve(kernel *btf.Spec, t traits) error {

@@ -490,6 +490,7 @@ const (
 	trampolinesMapWalked                            = "walked"
 	trampolinesMapWriters                           = "writers"
 	trampolinesProgArm                              = "arm"
+	trampolinesProgFentryVfsSetxattrNoperm          = "fentry___vfs_setxattr_noperm"
 	trampolinesProgFentryAttachRecursiveMnt         = "fentry_attach_recursive_mnt"
 	trampolinesProgFentryD_delete                   = "fentry_d_delete"
 	trampolinesProgFentryD_exchange                 = "fentry_d_exchange"
@@ -526,6 +527,7 @@ const (
 	trampolinesProgFentryVfsUtimes                  = "fentry_vfs_utimes"
 	trampolinesProgFexitArm64SysMoveMount           = "fexit___arm64_sys_move_mount"
 	trampolinesProgFexitArm64SysPivotRoot           = "fexit___arm64_sys_pivot_root"
+	trampolinesProgFexitVfsSetxattrNoperm           = "fexit___vfs_setxattr_noperm"
 	trampolinesProgFexitD_exchange                  = "fexit_d_exchange"
 	trampolinesProgFexitD_move                      = "fexit_d_move"
 	trampolinesProgFexitFinishAutomount             = "fexit_finish_automount"
@@ -547,6 +549,7 @@ const (
 	trampolinesProgFexitVfsRename                   = "fexit_vfs_rename"
 	trampolinesProgFexitVfsRmdir                    = "fexit_vfs_rmdir"
 	trampolinesProgFexitVfsSetAcl                   = "fexit_vfs_set_acl"
+	trampolinesProgFexitVfsSetxattr                 = "fexit_vfs_setxattr"
 	trampolinesProgFexitVfsSymlink                  = "fexit_vfs_symlink"
 	trampolinesProgFexitVfsUnlink                   = "fexit_vfs_unlink"
 	trampolinesProgFexitVmMmapPgoff                 = "fexit_vm_mmap_pgoff"
@@ -566,6 +569,7 @@ const (
 	trampolinesProgLsmSecurityPathTruncate          = "lsm_security_path_truncate"
 	trampolinesProgLsmSecurityPathUnlink            = "lsm_security_path_unlink"
 	trampolinesProgProcessExit                      = "process_exit"
+	trampolinesVarVfsSetxattrNopermAt               = "__vfs_setxattr_noperm_at"
 	trampolinesVarAttachRecursiveMntAt              = "attach_recursive_mnt_at"
 	trampolinesVarAttentive                         = "attentive"
 	trampolinesVarControl                           = "control"
@@ -593,6 +597,7 @@ const (
 	trampolinesVarVfsRenameAt                       = "vfs_rename_at"
 	trampolinesVarVfsRmdirAt                        = "vfs_rmdir_at"
 	trampolinesVarVfsSetAclAt                       = "vfs_set_acl_at"
+	trampolinesVarVfsSetxattrAt                     = "vfs_setxattr_at"
 	trampolinesVarVfsSymlinkAt                      = "vfs_symlink_at"
 	trampolinesVarVfsUnlinkAt                       = "vfs_unlink_at"
 	trampolinesVarVmMmapPgoffAt                     = "vm_mmap_pgoff_at"
@@ -642,6 +647,7 @@ type trampolinesSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesProgramSpecs struct {
 	Arm                              *ebpf.ProgramSpec `ebpf:"arm"`
+	FentryVfsSetxattrNoperm          *ebpf.ProgramSpec `ebpf:"fentry___vfs_setxattr_noperm"`
 	FentryAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
@@ -678,6 +684,7 @@ type trampolinesProgramSpecs struct {
 	FentryVfsUtimes                  *ebpf.ProgramSpec `ebpf:"fentry_vfs_utimes"`
 	FexitArm64SysMoveMount           *ebpf.ProgramSpec `ebpf:"fexit___arm64_sys_move_mount"`
 	FexitArm64SysPivotRoot           *ebpf.ProgramSpec `ebpf:"fexit___arm64_sys_pivot_root"`
+	FexitVfsSetxattrNoperm           *ebpf.ProgramSpec `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange                  *ebpf.ProgramSpec `ebpf:"fexit_d_exchange"`
 	FexitD_move                      *ebpf.ProgramSpec `ebpf:"fexit_d_move"`
 	FexitFinishAutomount             *ebpf.ProgramSpec `ebpf:"fexit_finish_automount"`
@@ -699,6 +706,7 @@ type trampolinesProgramSpecs struct {
 	FexitVfsRename                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_rename"`
 	FexitVfsRmdir                    *ebpf.ProgramSpec `ebpf:"fexit_vfs_rmdir"`
 	FexitVfsSetAcl                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_set_acl"`
+	FexitVfsSetxattr                 *ebpf.ProgramSpec `ebpf:"fexit_vfs_setxattr"`
 	FexitVfsSymlink                  *ebpf.ProgramSpec `ebpf:"fexit_vfs_symlink"`
 	FexitVfsUnlink                   *ebpf.ProgramSpec `ebpf:"fexit_vfs_unlink"`
 	FexitVmMmapPgoff                 *ebpf.ProgramSpec `ebpf:"fexit_vm_mmap_pgoff"`
@@ -756,6 +764,7 @@ type trampolinesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesVariableSpecs struct {
+	VfsSetxattrNopermAt  *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
 	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
@@ -783,6 +792,7 @@ type trampolinesVariableSpecs struct {
 	VfsRenameAt          *ebpf.VariableSpec `ebpf:"vfs_rename_at"`
 	VfsRmdirAt           *ebpf.VariableSpec `ebpf:"vfs_rmdir_at"`
 	VfsSetAclAt          *ebpf.VariableSpec `ebpf:"vfs_set_acl_at"`
+	VfsSetxattrAt        *ebpf.VariableSpec `ebpf:"vfs_setxattr_at"`
 	VfsSymlinkAt         *ebpf.VariableSpec `ebpf:"vfs_symlink_at"`
 	VfsUnlinkAt          *ebpf.VariableSpec `ebpf:"vfs_unlink_at"`
 	VmMmapPgoffAt        *ebpf.VariableSpec `ebpf:"vm_mmap_pgoff_at"`
@@ -872,6 +882,7 @@ func (m *trampolinesMaps) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesVariables struct {
+	VfsSetxattrNopermAt  *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
 	Attentive            *ebpf.Variable `ebpf:"attentive"`
 	Control              *ebpf.Variable `ebpf:"control"`
@@ -899,6 +910,7 @@ type trampolinesVariables struct {
 	VfsRenameAt          *ebpf.Variable `ebpf:"vfs_rename_at"`
 	VfsRmdirAt           *ebpf.Variable `ebpf:"vfs_rmdir_at"`
 	VfsSetAclAt          *ebpf.Variable `ebpf:"vfs_set_acl_at"`
+	VfsSetxattrAt        *ebpf.Variable `ebpf:"vfs_setxattr_at"`
 	VfsSymlinkAt         *ebpf.Variable `ebpf:"vfs_symlink_at"`
 	VfsUnlinkAt          *ebpf.Variable `ebpf:"vfs_unlink_at"`
 	VmMmapPgoffAt        *ebpf.Variable `ebpf:"vm_mmap_pgoff_at"`
@@ -910,6 +922,7 @@ type trampolinesVariables struct {
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesPrograms struct {
 	Arm                              *ebpf.Program `ebpf:"arm"`
+	FentryVfsSetxattrNoperm          *ebpf.Program `ebpf:"fentry___vfs_setxattr_noperm"`
 	FentryAttachRecursiveMnt         *ebpf.Program `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.Program `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.Program `ebpf:"fentry_d_exchange"`
@@ -946,6 +959,7 @@ type trampolinesPrograms struct {
 	FentryVfsUtimes                  *ebpf.Program `ebpf:"fentry_vfs_utimes"`
 	FexitArm64SysMoveMount           *ebpf.Program `ebpf:"fexit___arm64_sys_move_mount"`
 	FexitArm64SysPivotRoot           *ebpf.Program `ebpf:"fexit___arm64_sys_pivot_root"`
+	FexitVfsSetxattrNoperm           *ebpf.Program `ebpf:"fexit___vfs_setxattr_noperm"`
 	FexitD_exchange                  *ebpf.Program `ebpf:"fexit_d_exchange"`
 	FexitD_move                      *ebpf.Program `ebpf:"fexit_d_move"`
 	FexitFinishAutomount             *ebpf.Program `ebpf:"fexit_finish_automount"`
@@ -967,6 +981,7 @@ type trampolinesPrograms struct {
 	FexitVfsRename                   *ebpf.Program `ebpf:"fexit_vfs_rename"`
 	FexitVfsRmdir                    *ebpf.Program `ebpf:"fexit_vfs_rmdir"`
 	FexitVfsSetAcl                   *ebpf.Program `ebpf:"fexit_vfs_set_acl"`
+	FexitVfsSetxattr                 *ebpf.Program `ebpf:"fexit_vfs_setxattr"`
 	FexitVfsSymlink                  *ebpf.Program `ebpf:"fexit_vfs_symlink"`
 	FexitVfsUnlink                   *ebpf.Program `ebpf:"fexit_vfs_unlink"`
 	FexitVmMmapPgoff                 *ebpf.Program `ebpf:"fexit_vm_mmap_pgoff"`
@@ -991,6 +1006,7 @@ type trampolinesPrograms struct {
 func (p *trampolinesPrograms) Close() error {
 	return _TrampolinesClose(
 		p.Arm,
+		p.FentryVfsSetxattrNoperm,
 		p.FentryAttachRecursiveMnt,
 		p.FentryD_delete,
 		p.FentryD_exchange,
@@ -1027,6 +1043,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryVfsUtimes,
 		p.FexitArm64SysMoveMount,
 		p.FexitArm64SysPivotRoot,
+		p.FexitVfsSetxattrNoperm,
 		p.FexitD_exchange,
 		p.FexitD_move,
 		p.FexitFinishAutomount,
@@ -1048,6 +1065,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FexitVfsRename,
 		p.FexitVfsRmdir,
 		p.FexitVfsSetAcl,
+		p.FexitVfsSetxattr,
 		p.FexitVfsSymlink,
 		p.FexitVfsUnlink,
 		p.FexitVmMmapPgoff,

@@ -138,7 +138,7 @@ static __always_inline void on_setxattr(struct call *call)
 {
 	struct counters *counted = counters(HOOK_ATTRIB);
 	struct deed deed = {.op = OP_SETXATTR, .dentry = (void *)call->arg[0], .given = call->arg[4], .flags = FLAG_GIVEN};
-	bool acl = is_acl_name(call->arg[1]);
+	bool acl = call->arg[2] != call->arg[1] && is_acl_name(call->arg[1]);
 	struct scratch *s;
 	u32 slot;
 
@@ -218,11 +218,10 @@ static __always_inline void on_setacl(struct call *call)
 }
 
 // The verifier lets no program on a trampoline read a parameter of type
-// `const void *` (kernel/bpf/btf.c, btf_ctx_access).
-#ifdef PROBES
+// `const void *` (kernel/bpf/btf.c, btf_ctx_access), so these do not where Go says that
+// the value is at the position of the name: there it is never an ACL.
 AROUND_HOOK(__vfs_setxattr_noperm, 5, before_xattr, on_set)
 RESULT_HOOK(vfs_setxattr, 5, on_refused_xattr)
-#endif
 AROUND_HOOK(vfs_removexattr, 2, before_xattr, on_removexattr)
 AROUND_HOOK(vfs_set_acl, 3, before_acl, on_setacl)
 AROUND_HOOK(vfs_remove_acl, 2, before_acl, on_removexattr)

@@ -4,13 +4,15 @@ package vm
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,23 +65,26 @@ func payload(t *testing.T) string {
 
 // boot runs a script beside the programs of dir on a kernel and returns what
 // the guest printed. An exit code other than 0 is not an error here.
-func boot(t *testing.T, kernel string, processors int, dir, script string) (string, vm.Result, error) {
-	t.Helper()
-	own := t.TempDir() // guests beside each other have their scripts
+func boot(ctx context.Context, kernel string, processors int, dir, script string) (string, vm.Result, error) {
+	own, err := os.MkdirTemp(dir, "guest") // guests beside each other have their scripts
+	if err != nil {
+		return "", vm.Result{}, err
+	}
+	defer os.RemoveAll(own)
 	for name := range programs {
 		if err := os.Link(filepath.Join(dir, name), filepath.Join(own, name)); err != nil {
-			t.Fatal(err)
+			return "", vm.Result{}, err
 		}
 	}
 	if err := os.WriteFile(filepath.Join(own, "run.sh"), []byte(script), 0o644); err != nil {
-		t.Fatal(err)
+		return "", vm.Result{}, err
 	}
 	cache, err := vm.DefaultDir()
 	if err != nil {
-		t.Fatal(err)
+		return "", vm.Result{}, err
 	}
 	var console bytes.Buffer
-	r, err := (&vm.Cache{Dir: cache, Log: os.Stderr}).Run(t.Context(), vm.Options{
+	r, err := (&vm.Cache{Dir: cache, Log: os.Stderr}).Run(ctx, vm.Options{
 		Kernel: kernel, Payload: own, Console: &console, SMP: processors, Timeout: *limitFlag,
 	})
 	return console.String(), r, err
@@ -91,43 +96,78 @@ func TestScenariosOnKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	scripts, err := names()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := payload(t)
 	var all matrix
 	t.Cleanup(func() { show(t, &all) }) // when the guests have ended
-	for _, g := range plan {
-		t.Run(g.kernel, func(t *testing.T) {
-			t.Parallel() // as many guests as the machine has processors
-			text, r, err := boot(t, g.kernel, 1, dir, g.script())
-			results := gotest.Leaves(gotest.Parse(text), prefix)
-			all.add(g.kernel, results)
-			gotest.Tell(t, results, r, err, text)
-			for _, name := range g.missing(t, results) {
-				t.Errorf("%s did not run", name)
+	places := make(chan struct{}, 2*runtime.NumCPU()) // they wait for grace periods half of the time
+	for _, k := range plan {
+		t.Run(k.kernel, func(t *testing.T) {
+			t.Parallel()
+			for g := range bootAll(t.Context(), k.parts(scripts, share), dir, places) {
+				all.add(k.kernel, g.results)
+				gotest.Tell(t, g.results, g.end, g.err, g.console)
+				for _, name := range g.missing(scripts) {
+					t.Errorf("%s did not run", name)
+				}
 			}
 		})
 	}
 }
 
-// missing returns the scripts of the plan that there is no result of.
-func (g guest) missing(t *testing.T, results []gotest.Result) (names []string) {
-	t.Helper()
+// ended is a guest that has run.
+type ended struct {
+	guest
+	results []gotest.Result
+	end     vm.Result
+	err     error
+	console string
+}
+
+// bootAll boots guests, each as soon as there is a place for it, and hands them out as
+// they end.
+func bootAll(ctx context.Context, guests []guest, dir string, places chan struct{}) <-chan ended {
+	all := make(chan ended)
+	var running sync.WaitGroup
+	for _, g := range guests {
+		running.Go(func() {
+			places <- struct{}{}
+			text, end, err := boot(ctx, g.kernel, 1, dir, g.script())
+			<-places
+			all <- ended{g, gotest.Leaves(gotest.Parse(text), prefix), end, err, text}
+		})
+	}
+	go func() { running.Wait(); close(all) }()
+	return all
+}
+
+// missing returns the scripts of the guest that there is no result of.
+func (g ended) missing(scripts []string) (missing []string) {
 	told := map[string]bool{}
-	for _, r := range results {
+	for _, r := range g.results {
 		told[r.Name] = strings.Contains(r.Name, "/") || r.Verdict == gotest.Skipped
 	}
-	all, err := scenario.Scripts()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, r := range g.runs {
-		wanted := regexp.MustCompile(`^(` + r.scripts + `)$`)
-		for _, s := range all {
-			if name := r.filesystem + "/" + s.Name; wanted.MatchString(s.Name) && !told[name] && !told[r.filesystem] {
-				names = append(names, name)
+		for _, s := range r.of(scripts) {
+			if name := r.filesystem + "/" + s; !told[name] && !told[r.filesystem] {
+				missing = append(missing, name)
 			}
 		}
 	}
-	return names
+	return missing
+}
+
+// names are those of all scripts, in their order.
+func names() ([]string, error) {
+	all, err := scenario.Scripts()
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = s.Name
+	}
+	return names, err
 }
 
 // show leaves the matrix where the Makefile finds it.
@@ -150,7 +190,7 @@ func TestScriptsFailWithoutThePrograms(t *testing.T) {
 	const script = `./scenario.test -test.v=test2json -detach -deaf -fim ./fim -fim-deaf ./fim-deaf -actor ./actor -backend ebpf -patience 2m \
 	-test.run 'TestEveryScriptThatWatchesFailsOnADeafBackend/^(create-empty|rename-inside|unlink-file|write-pwrite\.pwrite)$' 2>&1
 `
-	text, r, err := boot(t, kernel, 1, payload(t), script)
+	text, r, err := boot(t.Context(), kernel, 1, payload(t), script)
 	if err != nil || r.ExitCode != 0 || strings.Count(text, "--- PASS: TestEveryScriptThatWatchesFailsOnADeafBackend/") != 4 {
 		t.Errorf("want four scripts that fail for want of events; exit code %d, error %v:\n%s", r.ExitCode, err, text)
 	}
@@ -172,7 +212,7 @@ func TestProgramsOnKernels(t *testing.T) {
 		t.Run(g.kernel, func(t *testing.T) {
 			t.Parallel()
 			const script = "FIM_MUST_ATTACH=1 ./bpf.test -test.v=test2json -test.timeout 30m 2>&1\n"
-			text, r, err := boot(t, g.kernel, 2, dir, script)
+			text, r, err := boot(t.Context(), g.kernel, 2, dir, script)
 			gotest.Tell(t, gotest.Leaves(gotest.Parse(text), ""), r, err, text)
 		})
 	}

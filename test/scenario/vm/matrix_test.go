@@ -3,10 +3,20 @@
 package vm
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/falco-fim/fim/test/vm/gotest"
 )
+
+func TestEachScriptOfAPlanIsInOneGuest(t *testing.T) {
+	k := guest{"6.12", []run{{"tmpfs", `.*`}, {"ext4", `a|c\.d`}, {"xfs", `none`}}}
+	got := fmt.Sprint(k.parts([]string{"a", "b", "c.d", "cxd"}, 3))
+	const want = `[{6.12 [{tmpfs a|b|c\.d}]} {6.12 [{tmpfs cxd} {ext4 a|c\.d}]}]`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
 
 func TestTheMatrixHasARowPerScriptAndAColumnPerKernelAndFilesystem(t *testing.T) {
 	var m matrix
