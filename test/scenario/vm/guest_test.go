@@ -102,7 +102,7 @@ func TestScenariosOnKernels(t *testing.T) {
 	}
 	dir := payload(t)
 	var all matrix
-	t.Cleanup(func() { show(t, &all) }) // when the guests have ended
+	t.Cleanup(func() { show(t, &all) })               // when the guests have ended
 	places := make(chan struct{}, 2*runtime.NumCPU()) // they wait for grace periods half of the time
 	for _, k := range plan {
 		t.Run(k.kernel, func(t *testing.T) {
