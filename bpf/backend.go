@@ -42,6 +42,10 @@ type Options struct {
 	// started is the process's start in nanoseconds since boot, which tells
 	// whether a process of that pid is the same one. Nil: nothing is added.
 	Who func(pid int, started uint64, p *event.Process)
+	// Remounting is told who is about to attach or detach the mount of this number,
+	// before the host's mount table shows it, and when, as at. Whether it came about
+	// is not known. The process's memory is used again. Nil: nobody asks.
+	Remounting func(op event.Op, mount int, at uint64, p *event.Process)
 
 	flavours traits // for tests: instead of the kernel's own
 	force    bool
@@ -189,6 +193,9 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 		r, err := split(record)
 		if err != nil {
 			return fmt.Errorf("read the ring buffer: %w", err)
+		}
+		if b.remounting(&r) {
+			continue
 		}
 		if b.decide(&r, e) {
 			return nil

@@ -37,9 +37,27 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 	r.file(e)
 	b.facts.operation(r, e)
 	b.view(r, e)
-	r.process(&e.Proc)
+	b.actor(r, &e.Proc)
+	return true
+}
+
+func (b *Backend) actor(r *raw, p *event.Process) {
+	r.process(p)
 	if b.o.Who != nil {
-		b.o.Who(int(r.Actor.Tgid), r.Actor.Start, &e.Proc)
+		b.o.Who(int(r.Actor.Tgid), r.Actor.Start, p)
+	}
+}
+
+// remounting passes on who attaches or detaches a mount, which is no event yet.
+func (b *Backend) remounting(r *raw) bool {
+	op := event.Op(r.Op)
+	if op != event.OpMount && op != event.OpUmount {
+		return false
+	}
+	if b.o.Remounting != nil {
+		var p event.Process
+		b.actor(r, &p)
+		b.o.Remounting(op, int(r.MountId), r.Time, &p)
 	}
 	return true
 }

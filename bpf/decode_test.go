@@ -128,6 +128,7 @@ func TestSharedTypesAgree(t *testing.T) {
 		trampolinesOpOP_MMAP: event.OpMmap, trampolinesOpOP_CHMOD: event.OpChmod, trampolinesOpOP_CHOWN: event.OpChown,
 		trampolinesOpOP_UTIMES: event.OpUtimes, trampolinesOpOP_SETXATTR: event.OpSetxattr, trampolinesOpOP_REMOVEXATTR: event.OpRemovexattr,
 		trampolinesOpOP_SETACL: event.OpSetacl, trampolinesOpOP_CHATTR: event.OpChattr, trampolinesOpOP_EXEC: event.OpExec,
+		trampolinesOpOP_MOUNT: event.OpMount, trampolinesOpOP_UMOUNT: event.OpUmount,
 	} {
 		if uint8(c) != uint8(op) {
 			t.Errorf("%v is %d in C and %d in Go", op, c, op)

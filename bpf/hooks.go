@@ -96,6 +96,7 @@ var (
 	opChattr = []event.Op{event.OpChattr}
 	opExec   = []event.Op{event.OpExec}
 	opMmap   = []event.Op{event.OpMmap}
+	opUmount = []event.Op{event.OpUmount}
 )
 
 // syscallPrefix is how the kernel's functions of system calls begin.
@@ -117,6 +118,7 @@ var hooks = []hook{
 	{function: "may_open", when: atResult, params: []string{"path", "acc_mode", "flag"}, only: refusals, helps: everything, counts: trampolinesHookHOOK_OPEN},
 
 	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},
+	{function: "path_umount", helps: opUmount, counts: trampolinesHookHOOK_MOUNT},
 	{function: "path_umount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "finish_automount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: syscallPrefix + "move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},

@@ -56,6 +56,7 @@ const (
 	probesProgKprobeMayOpen                    = "kprobe_may_open"
 	probesProgKprobeMntSetMountpoint           = "kprobe_mnt_set_mountpoint"
 	probesProgKprobeNotifyChange               = "kprobe_notify_change"
+	probesProgKprobePathUmount                 = "kprobe_path_umount"
 	probesProgKprobeSecurityBprmCheck          = "kprobe_security_bprm_check"
 	probesProgKprobeSecurityBprmCommittedCreds = "kprobe_security_bprm_committed_creds"
 	probesProgKprobeSecurityFileOpen           = "kprobe_security_file_open"
@@ -204,6 +205,7 @@ type probesProgramSpecs struct {
 	KprobeMayOpen                    *ebpf.ProgramSpec `ebpf:"kprobe_may_open"`
 	KprobeMntSetMountpoint           *ebpf.ProgramSpec `ebpf:"kprobe_mnt_set_mountpoint"`
 	KprobeNotifyChange               *ebpf.ProgramSpec `ebpf:"kprobe_notify_change"`
+	KprobePathUmount                 *ebpf.ProgramSpec `ebpf:"kprobe_path_umount"`
 	KprobeSecurityBprmCheck          *ebpf.ProgramSpec `ebpf:"kprobe_security_bprm_check"`
 	KprobeSecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"kprobe_security_bprm_committed_creds"`
 	KprobeSecurityFileOpen           *ebpf.ProgramSpec `ebpf:"kprobe_security_file_open"`
@@ -470,6 +472,7 @@ type probesPrograms struct {
 	KprobeMayOpen                    *ebpf.Program `ebpf:"kprobe_may_open"`
 	KprobeMntSetMountpoint           *ebpf.Program `ebpf:"kprobe_mnt_set_mountpoint"`
 	KprobeNotifyChange               *ebpf.Program `ebpf:"kprobe_notify_change"`
+	KprobePathUmount                 *ebpf.Program `ebpf:"kprobe_path_umount"`
 	KprobeSecurityBprmCheck          *ebpf.Program `ebpf:"kprobe_security_bprm_check"`
 	KprobeSecurityBprmCommittedCreds *ebpf.Program `ebpf:"kprobe_security_bprm_committed_creds"`
 	KprobeSecurityFileOpen           *ebpf.Program `ebpf:"kprobe_security_file_open"`
@@ -545,6 +548,7 @@ func (p *probesPrograms) Close() error {
 		p.KprobeMayOpen,
 		p.KprobeMntSetMountpoint,
 		p.KprobeNotifyChange,
+		p.KprobePathUmount,
 		p.KprobeSecurityBprmCheck,
 		p.KprobeSecurityBprmCommittedCreds,
 		p.KprobeSecurityFileOpen,

@@ -206,6 +206,8 @@ const (
 	trampolinesOpOP_CHATTR      trampolinesOp = 20
 	trampolinesOpOP_EXEC        trampolinesOp = 21
 	trampolinesOpOP_ATTRIB      trampolinesOp = 22
+	trampolinesOpOP_MOUNT       trampolinesOp = 23
+	trampolinesOpOP_UMOUNT      trampolinesOp = 24
 )
 
 type trampolinesPair struct {
@@ -503,6 +505,7 @@ const (
 	trampolinesProgFentryMakeVisible                = "fentry_make_visible"
 	trampolinesProgFentryMntSetMountpoint           = "fentry_mnt_set_mountpoint"
 	trampolinesProgFentryNotifyChange               = "fentry_notify_change"
+	trampolinesProgFentryPathUmount                 = "fentry_path_umount"
 	trampolinesProgFentrySecurityBprmCheck          = "fentry_security_bprm_check"
 	trampolinesProgFentrySecurityBprmCommittedCreds = "fentry_security_bprm_committed_creds"
 	trampolinesProgFentrySecurityFilePermission     = "fentry_security_file_permission"
@@ -660,6 +663,7 @@ type trampolinesProgramSpecs struct {
 	FentryMakeVisible                *ebpf.ProgramSpec `ebpf:"fentry_make_visible"`
 	FentryMntSetMountpoint           *ebpf.ProgramSpec `ebpf:"fentry_mnt_set_mountpoint"`
 	FentryNotifyChange               *ebpf.ProgramSpec `ebpf:"fentry_notify_change"`
+	FentryPathUmount                 *ebpf.ProgramSpec `ebpf:"fentry_path_umount"`
 	FentrySecurityBprmCheck          *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_check"`
 	FentrySecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_committed_creds"`
 	FentrySecurityFilePermission     *ebpf.ProgramSpec `ebpf:"fentry_security_file_permission"`
@@ -935,6 +939,7 @@ type trampolinesPrograms struct {
 	FentryMakeVisible                *ebpf.Program `ebpf:"fentry_make_visible"`
 	FentryMntSetMountpoint           *ebpf.Program `ebpf:"fentry_mnt_set_mountpoint"`
 	FentryNotifyChange               *ebpf.Program `ebpf:"fentry_notify_change"`
+	FentryPathUmount                 *ebpf.Program `ebpf:"fentry_path_umount"`
 	FentrySecurityBprmCheck          *ebpf.Program `ebpf:"fentry_security_bprm_check"`
 	FentrySecurityBprmCommittedCreds *ebpf.Program `ebpf:"fentry_security_bprm_committed_creds"`
 	FentrySecurityFilePermission     *ebpf.Program `ebpf:"fentry_security_file_permission"`
@@ -1019,6 +1024,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryMakeVisible,
 		p.FentryMntSetMountpoint,
 		p.FentryNotifyChange,
+		p.FentryPathUmount,
 		p.FentrySecurityBprmCheck,
 		p.FentrySecurityBprmCommittedCreds,
 		p.FentrySecurityFilePermission,

@@ -48,6 +48,11 @@ const (
 	OpExec
 	// OpAttrib is a change of attributes by a backend that cannot tell which.
 	OpAttrib
+	// OpMount is a mount that came on the host, on a watched path or above one: it
+	// hides what was there. [File] is the root of what was mounted.
+	OpMount
+	// OpUmount is a mount that went from there.
+	OpUmount
 	// OpLost says that events did not arrive; see [Lost].
 	OpLost
 
@@ -60,7 +65,7 @@ var opNames = [opEnd]string{
 	OpSymlink: "symlink", OpUnlink: "unlink", OpMkdir: "mkdir", OpRmdir: "rmdir",
 	OpMknod: "mknod", OpChmod: "chmod", OpChown: "chown", OpUtimes: "utimes",
 	OpSetxattr: "setxattr", OpRemovexattr: "removexattr", OpSetacl: "setacl",
-	OpChattr: "chattr", OpExec: "exec", OpAttrib: "attrib", OpLost: "lost",
+	OpChattr: "chattr", OpExec: "exec", OpAttrib: "attrib", OpMount: "mount", OpUmount: "umount", OpLost: "lost",
 }
 
 // Ops returns every operation in declaration order.

@@ -3,6 +3,7 @@
 package fanotify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -153,6 +154,10 @@ func (g *Group) Close() error {
 	}
 	return err
 }
+
+// Table returns the mount table that was read last; [Group.Next] reads it again when
+// it has changed, before the events that come after.
+func (g *Group) Table() *mount.Table { return cmp.Or(g.fresh, g.table) }
 
 // wait returns when there are events to read or the mount table has changed.
 func (g *Group) wait(deadline time.Time) error {

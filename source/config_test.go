@@ -132,7 +132,7 @@ func TestAttribStandsForEveryChangeOfAttributesOnceEach(t *testing.T) {
 		"attrib,chmod,create":               "create " + every,
 		"chown,chmod":                       "chmod chown",
 		"truncate,open,exec":                "open truncate exec",
-		strings.Join(Default().Events, ","): "create modify close truncate mmap rename link symlink unlink mkdir rmdir mknod " + every,
+		strings.Join(Default().Events, ","): "create modify close truncate mmap rename link symlink unlink mkdir rmdir mknod " + every + " mount umount",
 	} {
 		c := Config{Events: strings.Split(events, ",")}
 		if err := validateEvents(c.Events); err != nil {

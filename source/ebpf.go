@@ -20,8 +20,9 @@ import (
 // mounts the filesystems, and what /proc tells of a process.
 type ebpfBackend struct {
 	*bpf.Backend
-	set    *watch.Set
-	mounts *mounts
+	set      *watch.Set
+	mounts   *mounts
+	remounts *remounts
 }
 
 // openEBPF opens the backend that attaches programs to kernel functions.
@@ -30,9 +31,11 @@ func openEBPF(s setup) (Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	r := newRemounts(s)
+	r.told = true
 	b, err := bpf.Open(bpf.Options{
 		Set: s.set, Ops: s.ops, Failed: s.failed, HostRoot: s.root, RingKiB: s.ring,
-		Mounts: m.kernel(), Place: m.place, Who: who(s),
+		Mounts: m.kernel(), Place: m.place, Who: who(s), Remounting: r.by,
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.close())
@@ -42,7 +45,7 @@ func openEBPF(s setup) (Backend, error) {
 			s.logf("ebpf: the kernel side could not look at the mounts: %v", err)
 		}
 	}
-	return &ebpfBackend{b, s.set, m}, nil
+	return &ebpfBackend{b, s.set, m, r}, nil
 }
 
 // movesOf returns what b knows of moved mounts. What cannot be read is taken for
@@ -66,7 +69,7 @@ func who(s setup) func(int, uint64, *event.Process) {
 // Next looks at the mounts first, also when no event comes that is to be placed.
 func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
 	b.mounts.check()
-	return b.Backend.Next(e, deadline)
+	return b.remounts.next(e, deadline, func() *mount.Table { return b.mounts.now.Table }, b.Backend.Next)
 }
 
 // Close ends the kernel side first: it asks for places until then.

@@ -23,8 +23,9 @@ import (
 // are not watched, at start and when mounts come and go.
 type fanotifyBackend struct {
 	*fanotify.Group
-	logf func(format string, args ...any)
-	told map[string]bool // refusals, as text
+	logf     func(format string, args ...any)
+	told     map[string]bool // refusals, as text
+	remounts *remounts
 }
 
 // openFanotify opens the backend for kernels that refuse BPF trampolines.
@@ -37,7 +38,7 @@ func openFanotify(s setup) (Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &fanotifyBackend{Group: g, logf: s.logf}
+	b := &fanotifyBackend{Group: g, logf: s.logf, remounts: newRemounts(s)}
 	b.tellRefused()
 	s.tellUnseen()
 	if !known {
@@ -71,7 +72,7 @@ func nobody(_, _ int, p *event.Process) { *p = event.Process{} }
 
 // Next is the group's, and looks at the refusals whenever nothing happens.
 func (b *fanotifyBackend) Next(e *event.Event, deadline time.Time) error {
-	err := b.Group.Next(e, deadline)
+	err := b.remounts.next(e, deadline, b.Table, b.Group.Next)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		b.tellRefused()
 	}

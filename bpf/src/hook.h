@@ -106,13 +106,15 @@ static __always_inline int error_of(struct call *call)
 		return 0;                                                                          \
 	}
 
-// NAMED_HOOK: when function is entered, body(first, the one before first) with the
-// parameter that Go found by its name.
+// NAMED_HOOK: when function is entered, body(first, the one before, the one before that)
+// with the parameter that Go found by its name.
 #define NAMED_HOOK(function, body)                                                                 \
 	const volatile struct position function##_at = {};                                         \
 	SEC("fentry/" #function) int fentry_##function(void *ctx)                                  \
 	{                                                                                          \
-		body(slot_of(ctx, function##_at.arg[0]), slot_of(ctx, function##_at.arg[0] - 1));    \
+		u32 at = function##_at.arg[0];                                                     \
+                                                                                                   \
+		body(slot_of(ctx, at), slot_of(ctx, at - 1), slot_of(ctx, at - 2));                \
 		return 0;                                                                          \
 	}
 
@@ -188,7 +190,9 @@ static __always_inline int error_of(struct call *call)
 	const volatile struct position function##_at = {};                                         \
 	SEC("kprobe/" #function) int kprobe_##function(struct pt_regs *ctx)                        \
 	{                                                                                          \
-		body(slot_of(ctx, function##_at.arg[0]), slot_of(ctx, function##_at.arg[0] - 1));    \
+		u32 at = function##_at.arg[0];                                                     \
+                                                                                                   \
+		body(slot_of(ctx, at), slot_of(ctx, at - 1), slot_of(ctx, at - 2));                \
 		return 0;                                                                          \
 	}
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// mount: what is mounted where. No event, but what keeps seeds true.
+// mount, umount: what is mounted where, and what keeps seeds true. What came of it
+// the host's mount table tells Go; these tell who did it.
 //
 //   mount(2), of bind mounts and moves too -> path_mount
 //   move_mount(2) -> its system call, whose insides differ between kernels
@@ -24,6 +25,30 @@
 #include "hook.h"
 #include "survey.h"
 
+// tell_who sends the number of a mount and who is about to attach or detach it.
+static __always_inline void tell_who(struct counters *counted, u32 op, u64 address)
+{
+	struct mount *m = (void *)address;
+	struct scratch *s;
+	u32 slot;
+
+	if (!is_wanted(op))
+		return;
+	slot = claim();
+	s = scratch_at(slot);
+	if (slot == NO_SLOT || !s) {
+		count(counted->lost_scratch);
+		return;
+	}
+	__builtin_memset(&s->record, 0, sizeof(s->record));
+	s->trail.start = 0;
+	s->record.time = bpf_ktime_get_boot_ns();
+	s->record.op = op;
+	s->record.mount_id = BPF_CORE_READ(m, mnt_id);
+	fill_actor(&s->record.actor);
+	send(counted, slot, s);
+}
+
 static __always_inline void on_mounted(void)
 {
 	struct counters *counted = counters(HOOK_MOUNT);
@@ -34,19 +59,28 @@ static __always_inline void on_mounted(void)
 	mounted();
 }
 
-static __always_inline void on_attach(struct mount *parent, struct dentry *point)
+static __always_inline void on_attach(u64 mount, struct mount *parent, struct dentry *point)
 {
 	struct counters *counted = counters(HOOK_MOUNT);
 
-	if (counted)
-		attaching(counted, parent, point);
+	if (counted && attaching(counted, parent, point))
+		tell_who(counted, OP_MOUNT, mount);
 }
 
-static __always_inline void on_attach_tree(u64 point, u64 parent)
+static __always_inline void on_attach_tree(u64 point, u64 parent, u64 mount)
 {
 	struct mountpoint *mp = (void *)point;
 
-	on_attach((void *)parent, fetch(mp, m_dentry));
+	on_attach(mount, (void *)parent, fetch(mp, m_dentry));
+}
+
+static __always_inline void on_unmount(u64 mnt)
+{
+	struct counters *counted = counters(HOOK_MOUNT);
+	struct mount *m = mount_of((void *)mnt);
+
+	if (counted && BPF_CORE_READ(m, mnt_ns) == host_namespace())
+		tell_who(counted, OP_UMOUNT, (u64)m);
 }
 
 EXIT_HOOK(path_mount, on_mounted())
@@ -62,5 +96,7 @@ EXIT_HOOK(__arm64_sys_pivot_root, on_mounted())
 #endif
 
 NAMED_HOOK(attach_recursive_mnt, on_attach_tree)
-ENTRY_HOOK(make_visible, on_attach(fetch(mnt, mnt_parent), fetch(mnt, mnt_mountpoint)), struct mount *mnt)
-ENTRY_HOOK(mnt_set_mountpoint, on_attach(mnt, fetch(mp, m_dentry)), struct mount *mnt, struct mountpoint *mp)
+ENTRY_HOOK(make_visible, on_attach((u64)mnt, fetch(mnt, mnt_parent), fetch(mnt, mnt_mountpoint)), struct mount *mnt)
+ENTRY_HOOK(mnt_set_mountpoint, on_attach((u64)child, mnt, fetch(mp, m_dentry)), struct mount *mnt, struct mountpoint *mp,
+	   struct mount *child)
+ENTRY_HOOK(path_umount, on_unmount(address_of(fetch(path, mnt))), struct path *path)

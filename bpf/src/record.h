@@ -33,6 +33,8 @@ enum op {
 	OP_CHATTR = 20,
 	OP_EXEC = 21,
 	OP_ATTRIB = 22,
+	OP_MOUNT = 23, // of both: which mount, and who; whether it came about the mount table tells
+	OP_UMOUNT = 24,
 };
 
 // What a record says of its paths.

@@ -472,13 +472,14 @@ static __always_inline u32 arrive(u32 tid, u64 *lifted)
 // attaching is called before a mount can be seen at its mountpoint. If that is the
 // host's and something is watched there, all is unknown until a survey was made.
 // Nothing that hangs below can be live if the mountpoint is dead.
-static __always_inline void attaching(struct counters *counted, struct mount *parent, struct dentry *point)
+static __always_inline bool attaching(struct counters *counted, struct mount *parent, struct dentry *point)
 {
 	if (BPF_CORE_READ(parent, mnt_ns) != host_namespace() || judge(counted, point) == DEAD)
-		return;
+		return false;
 	set_out(counted);
 	count(control.asked);
 	bump();
+	return true;
 }
 
 // remounted says whether the host's mounts have changed since the last survey.

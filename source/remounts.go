@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/mount"
+	"github.com/falco-fim/fim/watch"
+)
+
+// remounts makes events of what came and went in the host's mount table: a mount
+// on a watched path, or above one that a pattern names, hides files, and its end
+// shows them again.
+//
+// The table is the authority. It has what other namespaces propagate to the host, what
+// the kernel detaches by itself, and nothing that failed; but what comes and goes
+// between two looks is not told.
+type remounts struct {
+	set  *watch.Set
+	ops  []event.Op
+	root string // of the host, as this process and those of its mount namespace see it
+
+	last  *mount.Table
+	roots map[int]identity // of mounts that are told of when they go, by ID
+	queue []*remount
+
+	// told says that the backend tells who attaches and detaches mounts, in the order
+	// of its events: by is then called before the one that comes after.
+	told bool
+	who  map[change]actor
+}
+
+// remount is an event that waits for its turn, and for what the backend may know of it.
+type remount struct {
+	*event.Event
+	seen uint64 // when the table had it, on CLOCK_BOOTTIME in nanoseconds; 0: it does not wait
+}
+
+// change is what a process is about to do to a mount.
+type change struct {
+	op event.Op
+	id int
+}
+
+type actor struct {
+	at   uint64 // on CLOCK_BOOTTIME
+	proc event.Process
+}
+
+// maxActors is how many changes are kept whose outcome the table does not show, such
+// as those that failed. Whoever is forgotten is absent from his event.
+const maxActors = 1024
+
+// by notes who is about to attach or detach a mount.
+func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
+	if len(r.who) >= maxActors {
+		clear(r.who)
+	}
+	e := event.Event{Proc: *p}
+	r.who[change{op, id}] = actor{at, e.Clone().Proc}
+}
+
+// identity is the file that a mount shows at its mountpoint.
+type identity struct {
+	row        mount.Mount
+	inode, dev uint64 // as stat(2) shows them; 0 when not known
+	kind       event.Type
+}
+
+func newRemounts(s setup) *remounts {
+	root := s.root
+	if root != "/" {
+		root = filepath.Join(s.root, "proc/1/root") // mounts are numbered per namespace
+	}
+	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change]actor{}}
+}
+
+// wanted says whether any of this is asked for.
+func (r *remounts) wanted() bool {
+	return slices.Contains(r.ops, event.OpMount) || slices.Contains(r.ops, event.OpUmount)
+}
+
+// next fills e with the next event of a mount, else with the one of the backend, which
+// may have read a newer table meanwhile: what was mounted is told before what was
+// done there. The table that paths are told by comes from now.
+func (r *remounts) next(e *event.Event, deadline time.Time, now func() *mount.Table, backend func(*event.Event, time.Time) error) error {
+	r.look(now())
+	if r.pop(e, 0) {
+		return nil
+	}
+	err := backend(e, deadline)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	r.look(now())
+	passed := uint64(math.MaxUint64)
+	if err == nil {
+		passed = e.Boot
+	}
+	if !r.ready(passed) {
+		return err
+	}
+	if err == nil {
+		r.queue = append(r.queue, &remount{Event: e.Clone()})
+	}
+	r.pop(e, passed)
+	return nil
+}
+
+// ready says whether the first in the queue may be told: when it is known who did it,
+// or the backend has told all from before the table showed it.
+func (r *remounts) ready(passed uint64) bool {
+	if len(r.queue) == 0 {
+		return false
+	}
+	first := r.queue[0]
+	_, known := r.who[first.change()]
+	return known || first.seen <= passed
+}
+
+func (m *remount) change() change { return change{m.Op, int(m.File.MountID.V)} }
+
+func (r *remounts) pop(e *event.Event, passed uint64) bool {
+	if !r.ready(passed) {
+		return false
+	}
+	first := r.queue[0]
+	r.queue = r.queue[1:]
+	*e = *first.Event
+	if one, known := r.who[first.change()]; known && first.seen > 0 {
+		e.Boot, e.Proc = one.at, one.proc
+		delete(r.who, first.change())
+	}
+	return true
+}
+
+// look compares a table with the one before. Of the first table nothing is told.
+func (r *remounts) look(t *mount.Table) {
+	if t == r.last || !r.wanted() {
+		return
+	}
+	before := r.last
+	r.last = t
+	rows := map[int]mount.Mount{}
+	for _, m := range t.Mounts() {
+		rows[m.ID] = m
+	}
+	if before != nil {
+		r.gone(before, rows)
+	}
+	for _, m := range t.Mounts() {
+		if _, known := r.roots[m.ID]; known || r.watches(m.Point) == nil {
+			continue
+		}
+		one := r.identify(m)
+		r.roots[m.ID] = one
+		if before != nil {
+			r.tell(event.OpMount, one)
+		}
+	}
+}
+
+// gone tells of what is in the table no more, the last mounted first.
+func (r *remounts) gone(before *mount.Table, rows map[int]mount.Mount) {
+	for _, m := range slices.Backward(before.Mounts()) {
+		known, told := r.roots[m.ID]
+		if told && !same(known.row, rows[m.ID]) {
+			delete(r.roots, m.ID)
+			r.tell(event.OpUmount, known)
+		}
+	}
+}
+
+// same says whether a row is still the same mount at the same place: numbers are used
+// again, and a mount can be moved.
+func same(a, b mount.Mount) bool {
+	return a.ID == b.ID && a.Point == b.Point && a.Dev == b.Dev && a.Root == b.Root && a.FSType == b.FSType
+}
+
+// watches returns the pattern that a mountpoint belongs to, or that something below it
+// is named by; nil when there is none. A pattern that could match anywhere names no
+// more than its beginning without wildcards.
+func (r *remounts) watches(point string) []byte {
+	if name, ok := r.set.Match([]byte(point)); ok {
+		return name
+	}
+	below := func(prefix string) bool {
+		return prefix == point || point != "/" && strings.HasPrefix(prefix, point+"/")
+	}
+	if !slices.ContainsFunc(r.set.Prefixes(), below) {
+		return nil
+	}
+	name, _ := r.set.Leads([]byte(point))
+	return name
+}
+
+// identify asks what the mount shows, if it is still the one at its mountpoint. A
+// filesystem that waits for a server or a program is not asked: that may hang.
+func (r *remounts) identify(m mount.Mount) identity {
+	one := identity{row: m}
+	if waits(m.FSType) {
+		return one
+	}
+	var st unix.Statx_t
+	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	err := unix.Statx(unix.AT_FDCWD, filepath.Join(r.root, m.Point), flags, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
+	if err != nil || st.Mask&unix.STATX_MNT_ID == 0 || st.Mnt_id != uint64(m.ID) {
+		return one
+	}
+	one.inode, one.dev, one.kind = st.Ino, unix.Mkdev(st.Dev_major, st.Dev_minor), event.TypeOf(uint32(st.Mode))
+	return one
+}
+
+// waits says whether a filesystem of this type answers stat(2) by asking somebody
+// else.
+func waits(fstype string) bool {
+	return slices.ContainsFunc([]string{"fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "autofs", "glusterfs", "lustre", "virtiofs"},
+		func(kind string) bool { return strings.HasPrefix(fstype, kind) })
+}
+
+func (r *remounts) tell(op event.Op, one identity) {
+	if !slices.Contains(r.ops, op) {
+		return
+	}
+	m := one.row
+	next := &remount{Event: &event.Event{Op: op, Res: event.SuccessBytes, Watch: r.watches(m.Point), File: event.File{
+		HostPath: []byte(m.Point), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType), MountID: event.Known(uint64(m.ID)),
+		Inode: one.inode, Dev: one.dev, Type: one.kind,
+	}}}
+	if r.told {
+		next.seen = bootNow()
+	}
+	r.queue = append(r.queue, next)
+}
