@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +60,33 @@ func (r *run) tool(ts *testscript.TestScript, words []string) error {
 		ts.Logf("%s", out)
 	}
 	return err
+}
+
+// place puts a file from the archive on the host, with the directories it needs,
+// until the script ends.
+func (r *run) place(ts *testscript.TestScript, words []string) error {
+	if len(words) != 2 || !filepath.IsAbs(words[1]) {
+		return errors.New("want: place FILE PATH, absolute")
+	}
+	for dir := filepath.Dir(words[1]); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil {
+			break
+		}
+		r.placed = append(r.placed, dir)
+	}
+	slices.Reverse(r.placed)
+	r.placed = append(r.placed, words[1])
+	if err := os.MkdirAll(filepath.Dir(words[1]), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(words[1], []byte(ts.ReadFile(ts.MkAbs(filepath.Join(ts.Getenv("WORK"), words[0])))), 0o644)
+}
+
+// unplace takes what place made away, but no directory that others use meanwhile.
+func (r *run) unplace() {
+	for _, path := range slices.Backward(r.placed) {
+		_ = os.Remove(path)
+	}
 }
 
 func (r *run) command(ts *testscript.TestScript, program string, args []string) *exec.Cmd {
