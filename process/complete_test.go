@@ -76,15 +76,22 @@ func TestAThreadIsToldByItsOwnName(t *testing.T) {
 	self := os.Getpid()
 	tid, end := make(chan int), make(chan bool)
 	defer close(end)
-	go func() {
+	var work func()
+	work = func() {
 		runtime.LockOSThread() // for good: the thread ends with its name
+		if unix.Gettid() == self {
+			go work() // on another one
+			<-end
+			return
+		}
 		name := append([]byte("worker\n7"), 0)
 		if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0); err != nil {
 			t.Error(err)
 		}
 		tid <- unix.Gettid()
 		<-end
-	}()
+	}
+	go work()
 	p := event.Process{Tid: uint64(<-tid), Comm: []byte("main")}
 	r := New("/proc")
 	for range 2 { // looked up, and from memory

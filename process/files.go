@@ -31,13 +31,21 @@ func (h *Host) Close() error { return unix.Close(h.root) }
 // a device may wait or do something.
 var errSpecial = errors.New("not a regular file or directory")
 
+// patience is how often a path is walked that changes meanwhile.
+const patience = 5
+
 // open opens a regular file or a directory, whoever swaps it meanwhile.
 func (h *Host) open(name string) (fd int, now stamp, err error) {
 	how := unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	}
-	if fd, err = unix.Openat2(h.root, name, &how); err != nil {
+	for range patience {
+		if fd, err = unix.Openat2(h.root, name, &how); err != unix.EAGAIN {
+			break // else something was moved while the path was walked
+		}
+	}
+	if err != nil {
 		return -1, stamp{}, fmt.Errorf("open %s on the host: %w", name, err)
 	}
 	if now, err = stampOf(fd); err != nil {

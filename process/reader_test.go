@@ -240,6 +240,39 @@ func TestLongArgumentsAreCut(t *testing.T) {
 	}
 }
 
+func TestTheTerminalIsToldByItsDevice(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("SKIPPED: no terminals here: %v", err)
+	}
+	defer master.Close()
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	cmd := exec.Command("/bin/sh", "-c", "read line")
+	cmd.Stdin, cmd.SysProcAttr = slave, &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	var p event.Process
+	New("/proc").Fill(cmd.Process.Pid, pidfdOf(t, cmd.Process.Pid), &p)
+	const major = 136 // UNIX98_PTY_SLAVE_MAJOR
+	if want := uint64(number&0xff | major<<8 | number>>8<<20); p.TTY != event.Known(want) {
+		t.Errorf("terminal %v, want %d", p.TTY, want)
+	}
+}
+
 func TestTheEffectiveUserOfAnotherProcessIsSeen(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: needs root to become another user")

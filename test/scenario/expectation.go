@@ -35,7 +35,7 @@ type Want struct{ Key, Value string }
 const refused = "failed"
 
 // lists are the keys whose values are lists of words.
-var lists = []string{"flags", "old.flags", "proc.apid", "proc.aname", "proc.aexepath", "proc.argv", "proc.pargv"}
+var lists = []string{"flags", "old.flags", "proc.apid", "proc.aname", "proc.aexepath"}
 
 // ParseExpectation reads the words behind "expect": operations joined by
 // commas, one event each; a path; and KEY=VALUE, where the keys are those of
