@@ -3,6 +3,7 @@
 package process
 
 import (
+	"bytes"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +53,10 @@ func (r *Reader) look(id identity) *record {
 // complete adds what p lacks.
 func (rec *record) complete(p *event.Process) {
 	w := &rec.who
-	p.Exe, p.Cwd, p.Argv, p.ArgsCut = w.Exe, w.Cwd, w.Argv, w.ArgsCut
+	p.Cwd = w.Cwd
+	if len(p.Comm) == 0 || bytes.Equal(p.Comm, w.Comm) {
+		p.Exe, p.Argv, p.ArgsCut = w.Exe, w.Argv, w.ArgsCut
+	} // else it has called execve(2) since
 	p.Vpid, p.SID, p.TTY = w.Vpid, w.SID, w.TTY
 	p.MntNS, p.PidNS, p.HostMntNS, p.Cgroup = w.MntNS, w.PidNS, w.HostMntNS, w.Cgroup
 	if p.UID == w.UID {

@@ -30,8 +30,19 @@ func started(t *testing.T) uint64 {
 	return st.start * (1e9 / ticksPerSecond)
 }
 
+// ownName is the name of this process, as the kernel has it.
+func ownName(t *testing.T) []byte {
+	t.Helper()
+	comm, err := os.ReadFile("/proc/" + strconv.Itoa(os.Getpid()) + "/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSuffix(comm, []byte("\n"))
+}
+
 func TestAProcessThatStartedInThatTickIsCompleted(t *testing.T) {
-	p := event.Process{Comm: []byte("as the kernel said"), UID: event.Known(7)}
+	comm := ownName(t)
+	p := event.Process{Comm: comm, UID: event.Known(7)}
 	New("/proc").Complete(os.Getpid(), started(t)+9_999_999, bootNow(), &p)
 	exe, err := os.Executable()
 	if err != nil {
@@ -40,7 +51,7 @@ func TestAProcessThatStartedInThatTickIsCompleted(t *testing.T) {
 	if string(p.Exe) != exe || len(p.Argv) != len(os.Args) || p.Start == 0 {
 		t.Errorf("not completed: %+v", p)
 	}
-	if !bytes.Equal(p.Comm, []byte("as the kernel said")) || p.UID != event.Known(7) {
+	if !bytes.Equal(p.Comm, comm) || p.UID != event.Known(7) {
 		t.Errorf("what the kernel said was overwritten: %+v", p)
 	}
 }
@@ -65,9 +76,9 @@ func TestWhatTheKernelSaidDecidesWhatIsStillTrue(t *testing.T) {
 	if !now.RUID.Known || !now.RGID.Known || len(now.AncestorPids) == 0 || now.AncestorPids[0] != ppid || !now.Vpid.Known || !now.MntNS.Known {
 		t.Errorf("not completed: %+v", now)
 	}
-	then := event.Process{UID: event.Known(4711), GID: event.Known(4711), Ppid: event.Known(4711)}
+	then := event.Process{Comm: []byte("before exec"), UID: event.Known(4711), GID: event.Known(4711), Ppid: event.Known(4711)}
 	New("/proc").Complete(self, started(t), bootNow(), &then)
-	if then.RUID.Known || then.RGID.Known || then.AncestorPids != nil || then.ParentArgv != nil {
+	if then.Exe != nil || then.Argv != nil || then.RUID.Known || then.RGID.Known || then.AncestorPids != nil || then.ParentArgv != nil {
 		t.Errorf("told of what has changed since: %+v", then)
 	}
 }
