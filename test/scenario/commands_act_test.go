@@ -68,21 +68,34 @@ func (r *run) place(ts *testscript.TestScript, words []string) error {
 	if len(words) != 2 || !filepath.IsAbs(words[1]) {
 		return errors.New("want: place FILE PATH, absolute")
 	}
-	for dir := filepath.Dir(words[1]); ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(dir); err == nil {
-			break
-		}
-		r.placed = append(r.placed, dir)
-	}
-	slices.Reverse(r.placed)
-	r.placed = append(r.placed, words[1])
-	if err := os.MkdirAll(filepath.Dir(words[1]), 0o755); err != nil {
+	if err := r.mkdirs(filepath.Dir(words[1])); err != nil {
 		return err
 	}
+	r.placed = append(r.placed, words[1])
 	return os.WriteFile(words[1], []byte(ts.ReadFile(ts.MkAbs(filepath.Join(ts.Getenv("WORK"), words[0])))), 0o644)
 }
 
-// unplace takes what place made away, but no directory that others use meanwhile.
+// group makes a control group, with those above it, until the script ends.
+func (r *run) group(_ *testscript.TestScript, words []string) error {
+	if len(words) != 1 {
+		return errors.New("want: group PATH, below a mounted hierarchy")
+	}
+	return r.mkdirs(words[0])
+}
+
+// mkdirs makes directories until the script ends.
+func (r *run) mkdirs(dir string) error {
+	if _, err := os.Lstat(dir); err == nil {
+		return nil
+	}
+	if err := r.mkdirs(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	r.placed = append(r.placed, dir)
+	return os.Mkdir(dir, 0o755)
+}
+
+// unplace takes what place and group made away, but no directory that others use meanwhile.
 func (r *run) unplace() {
 	for _, path := range slices.Backward(r.placed) {
 		_ = os.Remove(path)

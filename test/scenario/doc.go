@@ -18,6 +18,7 @@
 //	start NAME STEP...           the same in the background; join NAME ends it
 //	tool PROGRAM ARG...          run a real program
 //	place FILE PATH              a file of the archive on the host, until the script ends
+//	group PATH                   a control group, until the script ends
 //	type KEYS PROGRAM ARG...     run a real program on a terminal, and type
 //	stat NAME PATH               remember inode, device, mount and times as @NAME
 //	repeat VAR TEXT COUNT        set VAR to TEXT that many times

@@ -59,7 +59,7 @@ func (s setting) params(files []string) testscript.Params {
 		"watch": (*run).watch, "act": (*run).act, "start": (*run).start, "join": (*run).join,
 		"tool": (*run).tool, "type": (*run).typed, "stat": (*run).stat, "repeat": (*run).repeat, "pathlen": (*run).pathlen,
 		"expect": (*run).expect, "settle": (*run).settle, "end": (*run).end, "cannot": (*run).cannot, "any-order": (*run).anyOrder,
-		"place": (*run).place, "pause": (*run).pause, "resume": (*run).resume,
+		"place": (*run).place, "group": (*run).group, "pause": (*run).pause, "resume": (*run).resume,
 		"replay-same": (*run).replaySame, "replay": (*run).replay,
 	}
 	p := testscript.Params{Files: files, Setup: s.setup, Condition: s.condition, RequireUniqueNames: true}
