@@ -36,6 +36,8 @@ type Decoder struct {
 	p     fastjson.Parser
 	hex   []byte   // what the "raw." twins decode to
 	lists [][]byte // the lists of the event, one behind the other
+
+	numbers []uint64 // its lists of numbers
 }
 
 // Decode fills e from what [Append] or [AppendText] wrote. The slices of e are
@@ -58,7 +60,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if e.Op, err = ParseOp(v.GetStringBytes("op")); err != nil {
 		return fmt.Errorf("key %q: %w", "op", err)
 	}
-	d.hex, d.lists = d.hex[:0], d.lists[:0]
+	d.hex, d.lists, d.numbers = d.hex[:0], d.lists[:0], d.numbers[:0]
 	obj.Visit(func(key []byte, v *fastjson.Value) {
 		if err == nil {
 			err = d.member(e, key, v)
@@ -83,8 +85,13 @@ func (d *Decoder) member(e *Event, key []byte, v *fastjson.Value) error {
 	case *octal:
 		p.V, err = parseOctal(v)
 		p.Known = err == nil
+	case *[]uint64:
+		*p, err = d.uints(v)
 	case *bool:
 		*p, err = v.Bool()
+	case *Bool:
+		p.V, err = v.Bool()
+		p.Known = err == nil
 	case *Type:
 		var text []byte
 		if text, err = v.StringBytes(); err == nil {
@@ -126,6 +133,22 @@ func (d *Decoder) list(v *fastjson.Value, twin bool) ([][]byte, error) {
 		d.lists = append(d.lists, name)
 	}
 	return d.lists[from:len(d.lists):len(d.lists)], nil
+}
+
+func (d *Decoder) uints(v *fastjson.Value) ([]uint64, error) {
+	items, err := v.Array()
+	if err != nil {
+		return nil, err
+	}
+	from := len(d.numbers)
+	for _, item := range items {
+		n, err := item.Uint64()
+		if err != nil {
+			return nil, err
+		}
+		d.numbers = append(d.numbers, n)
+	}
+	return d.numbers[from:len(d.numbers):len(d.numbers)], nil
 }
 
 func parseOctal(v *fastjson.Value) (uint64, error) {

@@ -82,9 +82,17 @@ func (c encoder) member(dst []byte, m *member, e *Event) []byte {
 		if v.Known {
 			dst = appendOctal(append(dst, m.lead...), v.V)
 		}
+	case *[]uint64:
+		if len(*v) > 0 {
+			dst = appendNumbers(append(dst, m.lead...), *v)
+		}
 	case *bool:
 		if *v {
 			dst = append(append(dst, m.lead...), "true"...)
+		}
+	case *Bool:
+		if v.Known {
+			dst = strconv.AppendBool(append(dst, m.lead...), v.V)
 		}
 	case *Type:
 		if *v != 0 {
@@ -129,6 +137,17 @@ func appendList(dst []byte, list [][]byte, quote func(dst, name []byte) []byte) 
 			dst = append(dst, ',')
 		}
 		dst = quote(dst, item)
+	}
+	return append(dst, ']')
+}
+
+func appendNumbers(dst []byte, list []uint64) []byte {
+	dst = append(dst, '[')
+	for i, n := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendUint(dst, n, 10)
 	}
 	return append(dst, ']')
 }

@@ -29,6 +29,12 @@ type Uint struct {
 // Known returns v as a known number.
 func Known(v uint64) Uint { return Uint{V: v, Known: true} }
 
+// Bool is a truth that may be unknown, as its zero value is.
+type Bool struct{ V, Known bool }
+
+// KnownBool returns v as a known truth.
+func KnownBool(v bool) Bool { return Bool{V: v, Known: true} }
+
 // UnixTime returns a time that the kernel holds as seconds and nanoseconds since
 // the Unix epoch, in nanoseconds. Before 1970, and from 2554 on, it is unknown:
 // Falco's numbers are unsigned, and a wrong one would be worse than none.
@@ -70,7 +76,11 @@ type Event struct {
 	File File
 	Old  Old
 	Proc Process
-	Lost Lost
+	// Container is the one that the process was in, and Pod the pod of that;
+	// empty for a process of the host.
+	Container Container
+	Pod       Pod
+	Lost      Lost
 }
 
 // Success is the value of [Event.Res] for an operation that succeeded.
@@ -109,6 +119,9 @@ type File struct {
 	Mode  Uint
 	UID   Uint
 	GID   Uint
+	// Owner and Group are the names of UID and GID in the host's files.
+	Owner []byte
+	Group []byte
 	// Mtime and Atime are the times of the last modification and access after
 	// the operation, in nanoseconds since the Unix epoch; see [UnixTime].
 	Mtime Uint
@@ -151,26 +164,80 @@ type Old struct {
 }
 
 // Process is who did it: the task in whose context the operation ran, and for
-// a close the one that wrote. Ids are those of the host's namespaces.
+// a close the one that wrote. Ids are those of the host's namespaces. Whoever
+// describes a process, the kernel side or /proc, fills what it can prove.
 type Process struct {
 	Pid  uint64 // thread group id; zero when not known
 	Tid  uint64 // zero when not known
 	Ppid Uint
+	// Vpid is the id that the process itself goes by, in its own pid namespace.
+	Vpid Uint
+	// SID is the process that leads its session. TTY is the device number of its
+	// controlling terminal, as new_encode_dev() of linux/kdev_t.h makes it, and
+	// zero when it has none.
+	SID Uint
+	TTY Uint
 	// Start is when the process started, in nanoseconds since the Unix epoch;
 	// with Pid it names a process for good.
 	Start uint64
 	// Comm is the kernel's name of the process's main thread, at most 15 bytes.
 	Comm []byte
+	// ThreadComm is the kernel's name of the thread.
+	ThreadComm []byte
 	// Exe is the absolute path of the executable, without " (deleted)".
 	Exe []byte
 	Cwd []byte
-	UID Uint
-	GID Uint
+	// UID and GID are the effective ids, RUID and RGID the real ones.
+	UID  Uint
+	GID  Uint
+	RUID Uint
+	RGID Uint
 	// LoginUID is the audit login uid; unknown when it was never set.
 	LoginUID Uint
-	// Argv is the argument vector, the program's own name first.
-	Argv [][]byte
+	// User, Group and Login are the names of UID, GID and LoginUID in the host's
+	// files.
+	User  []byte
+	Group []byte
+	Login []byte
+	// Argv is the argument vector, the program's own name first. ArgsCut says that
+	// it was longer than what was kept of it.
+	Argv    [][]byte
+	ArgsCut bool
+	// MntNS and PidNS are its mount and pid namespace, by the inode numbers that
+	// /proc/PID/ns shows. HostMntNS says whether the first is the host's.
+	MntNS     Uint
+	PidNS     Uint
+	HostMntNS Bool
+	// Cgroup is the path of its control group, below the root of the hierarchy:
+	// of version 2 where that is in use, else of the version 1 that tells most.
+	Cgroup []byte
+	// The processes above it, the parent first, at most [MaxAncestors]: index i of
+	// each list is the same process, and an empty name one that is not known.
+	AncestorPids  []uint64
+	AncestorComms [][]byte
+	AncestorExes  [][]byte
+	// ParentArgv is the argument vector of the parent.
+	ParentArgv [][]byte
 }
+
+// MaxAncestors is how many processes above the one that acted an event tells.
+const MaxAncestors = 8
+
+// Container is what is known of a container. Whoever runs in it may choose
+// nothing of it.
+type Container struct {
+	// ID is the whole id: 64 hexadecimal digits of most runtimes, a name of those
+	// that know their containers by one (runc, lxc, systemd-nspawn).
+	ID []byte
+	// Runtime is docker, containerd, cri-o, podman, runc, lxc or systemd-nspawn.
+	Runtime []byte
+	Name    []byte
+	// Image is the name of the image as the runtime was told it.
+	Image []byte
+}
+
+// Pod is the Kubernetes pod of a container.
+type Pod struct{ Name, UID, Namespace []byte }
 
 // Lost tells of events that did not arrive. Only events with [OpLost] fill it.
 type Lost struct {
@@ -186,6 +253,8 @@ func (e *Event) Clone() *Event {
 	for i := range members {
 		switch p := members[i].at(&c).(type) {
 		case *[]byte:
+			*p = slices.Clone(*p)
+		case *[]uint64:
 			*p = slices.Clone(*p)
 		case *[][]byte:
 			*p = slices.Clone(*p)

@@ -5,7 +5,8 @@ package event
 // row is one key of the payload and where its value lives in an Event.
 type row struct {
 	key string
-	// at returns *[]byte, *[][]byte, *uint64, *Uint, *octal, *bool or *Type.
+	// at returns *[]byte, *[][]byte, *uint64, *[]uint64, *Uint, *octal, *bool,
+	// *Bool or *Type.
 	at func(*Event) any
 }
 
@@ -41,6 +42,7 @@ var members = led([]row{
 	{"group.gid", func(e *Event) any { return &e.Proc.GID }},
 	{"user.loginuid", func(e *Event) any { return &e.Proc.LoginUID }},
 	{"proc.name", func(e *Event) any { return &e.Proc.Comm }},
+	{"container.full_id", func(e *Event) any { return &e.Container.ID }},
 	{"view_path", func(e *Event) any { return &e.File.ViewPath }},
 	{"old.view_path", func(e *Event) any { return &e.Old.ViewPath }},
 	{"watch", func(e *Event) any { return &e.Watch }},
@@ -72,7 +74,33 @@ var members = led([]row{
 	{"proc.cwd", func(e *Event) any { return &e.Proc.Cwd }},
 	{"acl", func(e *Event) any { return &e.File.ACL }},
 	{"old.acl", func(e *Event) any { return &e.Old.ACL }},
+	{"user.name", func(e *Event) any { return &e.Proc.User }},
+	{"user.ruid", func(e *Event) any { return &e.Proc.RUID }},
+	{"user.loginname", func(e *Event) any { return &e.Proc.Login }},
+	{"group.name", func(e *Event) any { return &e.Proc.Group }},
+	{"group.rgid", func(e *Event) any { return &e.Proc.RGID }},
+	{"owner.name", func(e *Event) any { return &e.File.Owner }},
+	{"owner.group", func(e *Event) any { return &e.File.Group }},
+	{"proc.vpid", func(e *Event) any { return &e.Proc.Vpid }},
+	{"proc.sid", func(e *Event) any { return &e.Proc.SID }},
+	{"proc.tty", func(e *Event) any { return &e.Proc.TTY }},
+	{"proc.tname", func(e *Event) any { return &e.Proc.ThreadComm }},
+	{"proc.mntns", func(e *Event) any { return &e.Proc.MntNS }},
+	{"proc.pidns", func(e *Event) any { return &e.Proc.PidNS }},
+	{"proc.host_mntns", func(e *Event) any { return &e.Proc.HostMntNS }},
+	{"container.runtime", func(e *Event) any { return &e.Container.Runtime }},
+	{"container.name", func(e *Event) any { return &e.Container.Name }},
+	{"container.image", func(e *Event) any { return &e.Container.Image }},
+	{"k8s.pod.name", func(e *Event) any { return &e.Pod.Name }},
+	{"k8s.pod.uid", func(e *Event) any { return &e.Pod.UID }},
+	{"k8s.ns.name", func(e *Event) any { return &e.Pod.Namespace }},
+	{"cgroup", func(e *Event) any { return &e.Proc.Cgroup }},
+	{"proc.args_cut", func(e *Event) any { return &e.Proc.ArgsCut }},
 	{"proc.argv", func(e *Event) any { return &e.Proc.Argv }},
+	{"proc.apid", func(e *Event) any { return &e.Proc.AncestorPids }},
+	{"proc.aname", func(e *Event) any { return &e.Proc.AncestorComms }},
+	{"proc.pargv", func(e *Event) any { return &e.Proc.ParentArgv }},
+	{"proc.aexepath", func(e *Event) any { return &e.Proc.AncestorExes }},
 	{"truncated", func(e *Event) any { return &e.Truncated }},
 })
 

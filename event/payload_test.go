@@ -18,6 +18,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 const hostile = "new\nline \x1b[31mred\x1b[0m \"quote\" back\\slash \xff\xfe \u009b1m \x7f"
 
+const id = "3f4b8f2d9f6a1c0e5d7b8a9c0d1e2f3a4b5c6d7e8f901a2b3c4d5e6f70819203"
+
 // samples are the events of the golden files, by file name.
 var samples = map[string]*Event{
 	"create": {
@@ -33,6 +35,30 @@ var samples = map[string]*Event{
 			UID: Known(0), GID: Known(0), LoginUID: Known(1000),
 			Argv: [][]byte{[]byte("sh"), []byte("-c"), []byte("echo x > /etc/cron.d/job")},
 		},
+	},
+	"container": {
+		Op: OpClose, Time: 11, Res: SuccessBytes, Watch: []byte("/w"),
+		File: File{HostPath: []byte("/w/f"), UID: Known(0), Owner: []byte("root"), GID: Known(4), Group: []byte("adm")},
+		Proc: Process{
+			Pid: 4711, Tid: 4712, Ppid: Known(4700), Vpid: Known(7), SID: Known(4700), TTY: Known(0),
+			Comm: []byte("java"), ThreadComm: []byte("pool-1-thread-2"), UID: Known(0), RUID: Known(1000), GID: Known(4), RGID: Known(1000),
+			LoginUID: Known(1000), User: []byte("root"), Group: []byte("adm"), Login: []byte("olga"), Argv: list("java", ""), ArgsCut: true,
+			MntNS: Known(4026532301), PidNS: Known(4026532304), HostMntNS: KnownBool(false),
+			Cgroup:       []byte("/kubepods/besteffort/pod0a1b2c3d-0000-4000-8000-0123456789ab/" + id),
+			AncestorPids: []uint64{4700, 4690, 1}, AncestorComms: list("sh", "", "systemd"),
+			AncestorExes: list("/bin/busybox", "", "/usr/lib/systemd/systemd"), ParentArgv: list("sh", "-c", "java"),
+		},
+		Container: Container{ID: []byte(id), Runtime: []byte("containerd"), Name: []byte("web"), Image: []byte("docker.io/library/nginx:1.27")},
+		Pod:       Pod{Name: []byte("web-0"), UID: []byte("0a1b2c3d-0000-4000-8000-0123456789ab"), Namespace: []byte("shop")},
+	},
+	"hostile-process": {
+		Op: OpOpen, Time: 12, Watch: []byte("/w"),
+		Proc: Process{
+			Pid: 9, HostMntNS: KnownBool(true), Cgroup: []byte("/" + hostile), ThreadComm: []byte(hostile), User: []byte(hostile),
+			AncestorPids: []uint64{1<<64 - 1}, AncestorComms: list(hostile), AncestorExes: list("/" + hostile), ParentArgv: list("", hostile),
+		},
+		Container: Container{ID: []byte(hostile), Name: []byte(hostile), Image: []byte(hostile)},
+		Pod:       Pod{Name: []byte(hostile), UID: []byte(hostile), Namespace: []byte(hostile)},
 	},
 	"rename": {
 		Op: OpRename, Time: 1732216800123456790, Res: SuccessBytes, Watch: []byte("/home/*/.ssh/**"),
@@ -271,6 +297,9 @@ func TestWhatIsNotAPayloadIsAnErrorThatNamesTheKey(t *testing.T) {
 		`{"v":1,"op":"open","proc.argv":"sh"}`:     `"proc.argv"`,
 		`{"v":1,"op":"open","flags":"O_RDONLY"}`:   `"flags"`,
 		`{"v":1,"op":"open","old.flags":[[]]}`:     `"old.flags"`,
+		`{"v":1,"op":"open","proc.apid":["1"]}`:    `"proc.apid"`,
+		`{"v":1,"op":"open","proc.apid":1}`:        `"proc.apid"`,
+		`{"v":1,"op":"open","proc.host_mntns":1}`:  `"proc.host_mntns"`,
 		`{"v":1,"op":"open","mode":420}`:           `"mode"`,
 		`{"v":1,"op":"open","mode":""}`:            `"mode"`,
 		`{"v":1,"op":"open","mode":"0888"}`:        `"mode"`,
@@ -301,7 +330,7 @@ func TestUnknownKeysArePassedOver(t *testing.T) {
 func TestACloneSharesNothingWithTheDecoder(t *testing.T) {
 	var d Decoder
 	var e Event
-	for _, name := range []string{"create", "chattr", "hostile-names", "hostile-attributes"} {
+	for _, name := range []string{"create", "container", "chattr", "hostile-names", "hostile-attributes", "hostile-process"} {
 		if err := d.Decode(AppendText(nil, samples[name]), &e); err != nil {
 			t.Fatal(err)
 		}
@@ -320,7 +349,7 @@ func TestDecodingAndEncodingDoNotAllocate(t *testing.T) {
 	var d Decoder
 	var e Event
 	buf := make([]byte, 0, 1<<16)
-	for _, name := range []string{"create", "chmod", "setacl", "chattr"} {
+	for _, name := range []string{"create", "container", "chmod", "setacl", "chattr"} {
 		payload := Append(nil, samples[name], 1<<16)
 		if n := testing.AllocsPerRun(100, func() { _ = d.Decode(payload, &e) }); n != 0 {
 			t.Errorf("%s: Decode: %v allocations", name, n)

@@ -37,6 +37,8 @@ type Request interface {
 	FieldID() uint64
 	// SetValue sets the value. It must have copied v when it returns.
 	SetValue(v any)
+	// ArgIndex returns the n of a field that is asked for as NAME[n].
+	ArgIndex() uint64
 }
 
 // Extractor extracts fields. It holds the event that was asked for last; the
@@ -54,6 +56,7 @@ type Extractor struct {
 	decoded bool
 
 	decoder event.Decoder
+	index   uint64   // of the request at hand
 	joined  []byte   // scratch of fields that are put together
 	escaped []byte   // scratch of names that hold control characters
 	list    []string // scratch of lists
@@ -68,6 +71,7 @@ func (x *Extractor) Extract(req Request, evt Event) error {
 		return fmt.Errorf("extract: field id %d: there are %d fields", id, len(fields))
 	}
 	x.turn(evt)
+	x.index = req.ArgIndex()
 	v, err := x.value(id, evt)
 	if err != nil {
 		return fmt.Errorf("extract %s of event %d: %w", fields[id].Name, x.num, err)

@@ -48,10 +48,12 @@ func (s *stream) Reader() io.ReadSeeker { return bytes.NewReader(s.payload) }
 // request asks for one field and holds a copy of what it got.
 type request struct {
 	id    uint64
+	index uint64
 	value any
 }
 
-func (r *request) FieldID() uint64 { return r.id }
+func (r *request) FieldID() uint64  { return r.id }
+func (r *request) ArgIndex() uint64 { return r.index }
 
 func (r *request) SetValue(v any) {
 	switch s := v.(type) {
@@ -77,19 +79,33 @@ func fieldID(t testing.TB, name string) uint64 {
 	return 0
 }
 
+// indices are asked for of a field that takes one.
+var indices = []uint64{0, 1, 2, 3, 9, 1<<64 - 1}
+
 // all extracts every field and returns those that have a value.
 func all(t testing.TB, x *Extractor, evt Event) map[string]any {
 	values := make(map[string]any)
 	for i, f := range fields {
 		r := request{id: uint64(i)}
-		if err := x.Extract(&r, evt); err != nil {
-			t.Fatalf("%s: %v", f.Name, err)
+		if !f.Index {
+			extractInto(t, x, evt, &r, values, f.Name)
+			continue
 		}
-		if r.value != nil {
-			values[f.Name] = r.value
+		for _, r.index = range indices {
+			r.value = nil
+			extractInto(t, x, evt, &r, values, fmt.Sprintf("%s[%d]", f.Name, r.index))
 		}
 	}
 	return values
+}
+
+func extractInto(t testing.TB, x *Extractor, evt Event, r *request, values map[string]any, name string) {
+	if err := x.Extract(r, evt); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if r.value != nil {
+		values[name] = r.value
+	}
 }
 
 const hostile = "/w/new\nline \x1b[31mred \xff\xfe \u009b1m \x7f"
@@ -107,6 +123,26 @@ var full = &event.Event{
 		UID: event.Known(0), GID: event.Known(0), LoginUID: event.Known(1000),
 		Argv: [][]byte{[]byte("/bin/mv"), []byte("/tmp/job"), []byte("/etc/cron.d/job")},
 	},
+}
+
+const containerID = "3f4b8f2d9f6a1c0e5d7b8a9c0d1e2f3a4b5c6d7e8f901a2b3c4d5e6f70819203"
+
+// contained has what is known of who did it, in full.
+var contained = &event.Event{
+	Op:   event.OpClose,
+	File: event.File{Owner: []byte("root"), Group: []byte("adm")},
+	Proc: event.Process{
+		Pid: 4711, Vpid: event.Known(700), SID: event.Known(4700), TTY: event.Known(34816),
+		Comm: []byte("java"), ThreadComm: []byte("pool-1"), Exe: []byte("/opt/java"), Argv: names("java"), ArgsCut: true,
+		UID: event.Known(1), GID: event.Known(4), RUID: event.Known(1000), RGID: event.Known(1001),
+		User: []byte("daemon"), Group: []byte("adm"), Login: []byte("olga"),
+		MntNS: event.Known(4026532301), PidNS: event.Known(4026532304), HostMntNS: event.KnownBool(false),
+		Cgroup:       []byte("/docker/" + containerID),
+		AncestorPids: []uint64{4700, 4690, 1}, AncestorComms: names("sh", "", "systemd"),
+		AncestorExes: names("/bin/busybox", "", "/usr/lib/systemd/systemd"), ParentArgv: names("sh", "-c", "java"),
+	},
+	Container: event.Container{ID: []byte(containerID), Runtime: []byte("docker"), Name: []byte("web"), Image: []byte("nginx:1.27")},
+	Pod:       event.Pod{Name: []byte("web-0"), UID: []byte("0a1b"), Namespace: []byte("shop")},
 }
 
 // names is a list as an event holds it.
@@ -150,6 +186,31 @@ var extractCases = map[string]struct {
 		"fs.proc.name": "mv", "fs.proc.exe": "/bin/mv", "fs.proc.exepath": "/usr/bin/mv",
 		"fs.proc.cmdline": "mv /tmp/job /etc/cron.d/job", "fs.proc.args": "/tmp/job /etc/cron.d/job", "fs.proc.cwd": "/root/",
 		"fs.user.uid": uint64(0), "fs.user.loginuid": uint64(1000), "fs.group.gid": uint64(0),
+		"fs.user.euid": uint64(0), "fs.group.egid": uint64(0), "fs.proc.args_cut": false,
+		"fs.proc.aname[0]": "mv", "fs.proc.apid[0]": uint64(4711), "fs.proc.aexepath[0]": "/usr/bin/mv",
+	}},
+	"a process in a container": {contained, map[string]any{
+		"fs.op": "close", "fs.truncated": false, "fs.owner.name": "root", "fs.owner.group": "adm",
+		"fs.proc.pid": uint64(4711), "fs.proc.vpid": uint64(700), "fs.proc.sid": uint64(4700), "fs.proc.tty": uint64(34816),
+		"fs.proc.name": "java", "fs.proc.tname": "pool-1", "fs.proc.exepath": "/opt/java",
+		"fs.proc.exe": "java", "fs.proc.cmdline": "java", "fs.proc.args": "", "fs.proc.args_cut": true,
+		"fs.proc.pname": "sh", "fs.proc.pexepath": "/bin/busybox", "fs.proc.pcmdline": "sh -c java",
+		"fs.proc.aname[0]": "java", "fs.proc.aname[1]": "sh", "fs.proc.aname[3]": "systemd", "fs.proc.anames": []string{"sh", "systemd"},
+		"fs.proc.apid[0]": uint64(4711), "fs.proc.apid[1]": uint64(4700), "fs.proc.apid[2]": uint64(4690), "fs.proc.apid[3]": uint64(1),
+		"fs.proc.aexepath[0]": "/opt/java", "fs.proc.aexepath[1]": "/bin/busybox", "fs.proc.aexepath[3]": "/usr/lib/systemd/systemd",
+		"fs.proc.mntns": uint64(4026532301), "fs.proc.pidns": uint64(4026532304), "fs.proc.host_mntns": false,
+		"fs.user.uid": uint64(1), "fs.user.euid": uint64(1), "fs.user.ruid": uint64(1000), "fs.user.name": "daemon", "fs.user.loginname": "olga",
+		"fs.group.gid": uint64(4), "fs.group.egid": uint64(4), "fs.group.rgid": uint64(1001), "fs.group.name": "adm",
+		"fs.container.id": "3f4b8f2d9f6a", "fs.container.full_id": containerID, "fs.container.name": "web", "fs.container.image": "nginx:1.27",
+		"fs.container.runtime": "docker", "fs.cgroup": "/docker/" + containerID,
+		"fs.k8s.pod.name": "web-0", "fs.k8s.pod.uid": "0a1b", "fs.k8s.ns.name": "shop",
+	}},
+	"a container that goes by a name": {&event.Event{
+		Op: event.OpOpen, Container: event.Container{ID: []byte(strings.Repeat("x", 64)), Runtime: []byte("lxc")},
+		Proc: event.Process{HostMntNS: event.KnownBool(true), AncestorPids: []uint64{7}, AncestorComms: names(""), TTY: event.Known(0)},
+	}, map[string]any{
+		"fs.op": "open", "fs.created": false, "fs.truncated": false, "fs.container.id": strings.Repeat("x", 64), "fs.container.full_id": strings.Repeat("x", 64),
+		"fs.container.runtime": "lxc", "fs.proc.host_mntns": true, "fs.proc.apid[1]": uint64(7), "fs.proc.anames": nil, "fs.proc.tty": uint64(0),
 	}},
 	"attributes, before and after": {attributes, map[string]any{
 		"fs.op": "create", "fs.failed": false, "fs.res": "SUCCESS", "fs.truncated": false,
@@ -191,6 +252,7 @@ var extractCases = map[string]struct {
 		"fs.old.acl": `\x0d`, "fs.old.flags": []string{`\x1b[2J`, "ok", `\x0a\x00`},
 		"fs.old.view_path": `/o\x0a`, "fs.raw.old.view_path": "2f6f0a",
 		"fs.proc.name": `a\x0ab`, "fs.proc.exe": `\x1b`, "fs.proc.args": `\x00  z`, "fs.proc.cmdline": `a\x0ab \x00  z`,
+		"fs.proc.aname[0]": `a\x0ab`, "fs.proc.args_cut": false,
 	}},
 	"a process without arguments, in the root, on a file in the root": {&event.Event{
 		Op: event.OpSymlink, Failed: true, Res: []byte("EACCES"), Truncated: true,
@@ -201,6 +263,7 @@ var extractCases = map[string]struct {
 		"fs.host_path": "/x", "fs.directory": "/", "fs.filename": "x", "fs.raw.host_path": "2f78",
 		"fs.type": "symlink", "fs.link.target": "../y",
 		"fs.proc.name": "sh", "fs.proc.exe": "", "fs.proc.args": "", "fs.proc.cmdline": "sh", "fs.proc.cwd": "/",
+		"fs.proc.aname[0]": "sh", "fs.proc.args_cut": false,
 	}},
 	"a loss": {&event.Event{
 		Op: event.OpLost, Lost: event.Lost{Count: event.Known(1204), Reason: []byte("ring_full")},
@@ -216,9 +279,14 @@ func TestEachFieldShowsItsMemberAndIsAbsentWhereThatIsNotKnown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			num++
 			got := all(t, &x, &memory{num: num, payload: event.Append(nil, c.event, 1<<16)})
-			for _, f := range fields { // nil is absent
-				if !reflect.DeepEqual(got[f.Name], c.want[f.Name]) {
-					t.Errorf("%s: got %#v, want %#v", f.Name, got[f.Name], c.want[f.Name])
+			for name := range c.want { // so that what is absent is met below
+				if _, ok := got[name]; !ok {
+					got[name] = nil
+				}
+			}
+			for name := range got {
+				if !reflect.DeepEqual(got[name], c.want[name]) {
+					t.Errorf("%s: got %#v, want %#v", name, got[name], c.want[name])
 				}
 			}
 		})
@@ -312,7 +380,7 @@ func TestAFileIsFreshIfItWasModifiedSinceTheProcessStarted(t *testing.T) {
 
 func TestAPayloadThatCanOnlyBeReadGivesTheSameValues(t *testing.T) {
 	var x, y Extractor
-	for _, e := range []*event.Event{full, attributes} {
+	for _, e := range []*event.Event{full, attributes, contained} {
 		payload := event.Append(nil, e, 1<<16)
 		want := all(t, &x, &memory{num: uint64(e.Op), payload: payload})
 		got := all(t, &y, &stream{memory{num: uint64(e.Op), payload: payload}})
@@ -404,23 +472,26 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // sink takes values and drops them.
 type sink struct {
-	id  uint64
-	set int
+	id    uint64
+	index uint64
+	set   int
 }
 
-func (s *sink) FieldID() uint64 { return s.id }
-func (s *sink) SetValue(any)    { s.set++ }
+func (s *sink) FieldID() uint64  { return s.id }
+func (s *sink) ArgIndex() uint64 { return s.index }
+func (s *sink) SetValue(any)     { s.set++ }
 
 // The interface value that SetValue takes is what the SDK forces on us: 24 bytes
 // for a list, 16 for a string, 8 for a number above 255.
 func TestAFieldCostsAtMostTheInterfaceValueThatTheSDKTakes(t *testing.T) {
-	free := map[string]bool{"fs.op": true, "fs.type": true, "fs.user.uid": true, "fs.nlink": true}
+	free := map[string]bool{"fs.op": true, "fs.type": true, "fs.user.uid": true, "fs.nlink": true,
+		"fs.user.euid": true, "fs.group.gid": true, "fs.group.egid": true}
 	for i, f := range fields {
 		set := 0
-		for _, e := range []*event.Event{full, attributes} {
+		for _, e := range []*event.Event{full, attributes, contained} {
 			m := memory{payload: event.Append(nil, e, 1<<16)}
 			var x Extractor
-			s := sink{id: uint64(i)}
+			s := sink{id: uint64(i), index: 1}
 			n := testing.AllocsPerRun(100, func() {
 				m.num++
 				if err := x.Extract(&s, &m); err != nil {
@@ -457,7 +528,7 @@ func FuzzExtract(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var x Extractor
 		for i, field := range fields {
-			r := request{id: uint64(i)}
+			r := request{id: uint64(i), index: uint64(len(payload)) % 4}
 			if x.Extract(&r, &memory{payload: payload}) != nil {
 				continue
 			}

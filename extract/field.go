@@ -26,6 +26,7 @@ type Field struct {
 	Name    string // full name, "fs.host_path"
 	Type    Type
 	List    bool   // it has any number of values of that type
+	Index   bool   // it is asked for as NAME[n], n counted from zero
 	Desc    string // one or more sentences
 	Example string // a value as Falco prints it
 
@@ -33,6 +34,14 @@ type Field struct {
 	// string, uint64 or bool as Type says, of a list a []string, or nil when it
 	// is absent. A string may alias memory of x and is good until the next call.
 	value func(x *Extractor) any
+}
+
+// Title is the name as people write it.
+func (f *Field) Title() string {
+	if f.Index {
+		return f.Name + "[n]"
+	}
+	return f.Name
 }
 
 // Kind names the type for people.
@@ -61,6 +70,23 @@ func list(name, desc, example string, get func(*event.Event) [][]byte) Field {
 			return x.texts(v)
 		}
 		return nil
+	}}
+}
+
+// nth is a field that shows a name of the process itself (0) or of one above it:
+// its parent (1), the parent of that (2), and so on.
+func nth(name, desc, example string, self func(*event.Process) []byte, above func(*event.Process) [][]byte) Field {
+	return Field{Name: name, Type: String, Index: true, Desc: desc, Example: example, value: func(x *Extractor) any {
+		v, p := []byte(nil), &x.event.Proc
+		if list := above(p); x.index == 0 {
+			v = self(p)
+		} else if x.index <= uint64(len(list)) {
+			v = list[x.index-1]
+		}
+		if len(v) == 0 {
+			return nil
+		}
+		return x.text(v)
 	}}
 }
 
@@ -117,6 +143,14 @@ func truth(name, desc, example string, get func(*event.Event) (v, known bool)) F
 		}
 		return nil
 	}}
+}
+
+// maybe is a bool field that shows a member which may be unknown.
+func maybe(name, desc, example string, get func(*event.Event) event.Bool) Field {
+	return truth(name, desc, example, func(e *event.Event) (v, known bool) {
+		b := get(e)
+		return b.V, b.Known
+	})
 }
 
 // nonzero is for the numbers that are never zero when they are known.

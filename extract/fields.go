@@ -100,8 +100,12 @@ var fields = []Field{
 		"true", executable),
 	number("fs.owner.uid", "The user id of the file's owner after the operation, on the host.",
 		"0", func(e *event.Event) event.Uint { return e.File.UID }),
+	text("fs.owner.name", "The name of fs.owner.uid in the host's file of users. Absent when there is none.",
+		"root", func(e *event.Event) []byte { return e.File.Owner }),
 	number("fs.owner.gid", "The group id of the file after the operation, on the host.",
 		"0", func(e *event.Event) event.Uint { return e.File.GID }),
+	text("fs.owner.group", "The name of fs.owner.gid in the host's file of groups. Absent when there is none.",
+		"root", func(e *event.Event) []byte { return e.File.Group }),
 	number("fs.mtime", "When the content was last modified, as the file says after the operation, in nanoseconds since the epoch. Absent of a time before 1970.",
 		"1732216800123456789", func(e *event.Event) event.Uint { return e.File.Mtime }),
 	number("fs.atime", "When the content was last read, as the file says after the operation, in nanoseconds since the epoch. Absent of a time before 1970.",
@@ -140,6 +144,8 @@ var fields = []Field{
 
 	number("fs.proc.pid", "The id of the process that did it, on the host.",
 		"4711", func(e *event.Event) event.Uint { return nonzero(e.Proc.Pid) }),
+	number("fs.proc.vpid", "The id of the process in its own pid namespace: what it has in its container.",
+		"7", func(e *event.Event) event.Uint { return e.Proc.Vpid }),
 	number("fs.proc.tid", "The id of the thread that did it, on the host. Of a process with one thread it is fs.proc.pid.",
 		"4712", func(e *event.Event) event.Uint { return nonzero(e.Proc.Tid) }),
 	number("fs.proc.ppid", "The id of its parent.",
@@ -148,6 +154,8 @@ var fields = []Field{
 		"1732216799000000000", func(e *event.Event) event.Uint { return nonzero(e.Proc.Start) }),
 	text("fs.proc.name", "The name of the process (comm), at most 15 bytes.",
 		"sh", func(e *event.Event) []byte { return e.Proc.Comm }),
+	text("fs.proc.tname", "The name of the thread that did it, at most 15 bytes.",
+		"pool-1-thread-2", func(e *event.Event) []byte { return e.Proc.ThreadComm }),
 	built("fs.proc.exe", "The first command line argument (argv[0]): usually the name of the program, but the caller may choose it.",
 		"sh", argv0),
 	text("fs.proc.exepath", "The full path of the executable.",
@@ -156,15 +164,76 @@ var fields = []Field{
 		"sh -c echo x > /etc/cron.d/job", cmdline),
 	built("fs.proc.args", "The command line arguments without argv[0], separated by spaces. Empty when there are none, absent when they are not known.",
 		"-c echo x > /etc/cron.d/job", args),
+	truth("fs.proc.args_cut", "Whether fs.proc.args lacks its end, because it is longer than 4096 bytes. Absent where fs.proc.args is.",
+		"false", func(e *event.Event) (bool, bool) { return e.Proc.ArgsCut, e.Proc.ArgsCut || len(e.Proc.Argv) > 0 }),
 	built("fs.proc.cwd", "The current working directory, with a slash at its end.",
 		"/root/", cwd),
+	number("fs.proc.sid", "The session of the process: the id of the process that leads it, on the host.",
+		"4700", func(e *event.Event) event.Uint { return e.Proc.SID }),
+	number("fs.proc.tty", "The device number of the controlling terminal, 0 when there is none.",
+		"34816", func(e *event.Event) event.Uint { return e.Proc.TTY }),
+	text("fs.proc.pname", "The name of the parent (comm).",
+		"bash", func(e *event.Event) []byte { return parent(e.Proc.AncestorComms) }),
+	text("fs.proc.pexepath", "The full path of the executable of the parent.",
+		"/usr/bin/bash", func(e *event.Event) []byte { return parent(e.Proc.AncestorExes) }),
+	built("fs.proc.pcmdline", "fs.proc.cmdline of the parent.",
+		"bash -l", func(buf []byte, e *event.Event) ([]byte, bool) {
+			return commandLine(buf, parent(e.Proc.AncestorComms), e.Proc.ParentArgv)
+		}),
+	nth("fs.proc.aname", "The name of the process (0), its parent (1), the parent of that (2), and so on, up to 8.",
+		"sshd", func(p *event.Process) []byte { return p.Comm }, func(p *event.Process) [][]byte { return p.AncestorComms }),
+	{Name: "fs.proc.apid", Type: Uint64, Index: true, Desc: "The id on the host, counted as in fs.proc.aname.",
+		Example: "812", value: nthPid},
+	nth("fs.proc.aexepath", "The full path of the executable, counted as in fs.proc.aname.",
+		"/usr/sbin/sshd", func(p *event.Process) []byte { return p.Exe }, func(p *event.Process) [][]byte { return p.AncestorExes }),
+	{Name: "fs.proc.anames", Type: String, List: true, Desc: "The names of the processes above it, the parent first, as far as they are known, 8 at most.",
+		Example: "(bash,sshd,systemd)", value: ancestorNames},
+	number("fs.proc.mntns", "The mount namespace of the process, by the inode number that /proc/PID/ns/mnt shows.",
+		"4026531841", func(e *event.Event) event.Uint { return e.Proc.MntNS }),
+	number("fs.proc.pidns", "The pid namespace of the process, by the inode number that /proc/PID/ns/pid shows.",
+		"4026531836", func(e *event.Event) event.Uint { return e.Proc.PidNS }),
+	maybe("fs.proc.host_mntns", "Whether fs.proc.mntns is that of the host, so that the process sees the host's mounts.",
+		"true", func(e *event.Event) event.Bool { return e.Proc.HostMntNS }),
 
-	number("fs.user.uid", "The user id of the process, on the host.",
+	number("fs.user.uid", "The effective user id of the process, on the host.",
 		"0", func(e *event.Event) event.Uint { return e.Proc.UID }),
+	text("fs.user.name", "The name of fs.user.uid in the host's file of users. Absent when there is none.",
+		"root", func(e *event.Event) []byte { return e.Proc.User }),
+	number("fs.user.euid", "The effective user id: fs.user.uid by the name that says so.",
+		"0", func(e *event.Event) event.Uint { return e.Proc.UID }),
+	number("fs.user.ruid", "The real user id of the process, on the host. It differs from fs.user.uid in a set-user-ID program.",
+		"1000", func(e *event.Event) event.Uint { return e.Proc.RUID }),
 	number("fs.user.loginuid", "The audit login id: who logged in, whatever su or sudo came later. Absent when it was never set.",
 		"1000", func(e *event.Event) event.Uint { return e.Proc.LoginUID }),
-	number("fs.group.gid", "The group id of the process, on the host.",
+	text("fs.user.loginname", "The name of fs.user.loginuid in the host's file of users. Absent when there is none.",
+		"olga", func(e *event.Event) []byte { return e.Proc.Login }),
+	number("fs.group.gid", "The effective group id of the process, on the host.",
 		"0", func(e *event.Event) event.Uint { return e.Proc.GID }),
+	text("fs.group.name", "The name of fs.group.gid in the host's file of groups. Absent when there is none.",
+		"root", func(e *event.Event) []byte { return e.Proc.Group }),
+	number("fs.group.egid", "The effective group id: fs.group.gid by the name that says so.",
+		"0", func(e *event.Event) event.Uint { return e.Proc.GID }),
+	number("fs.group.rgid", "The real group id of the process, on the host. It differs from fs.group.gid in a set-group-ID program.",
+		"1000", func(e *event.Event) event.Uint { return e.Proc.RGID }),
+
+	text("fs.container.id", "The id of the container that the process is in, its first 12 characters where it is 64 hexadecimal digits. Absent of a process of the host, as all fields of a container.",
+		"3f4b8f2d9f6a", func(e *event.Event) []byte { return shortID(e.Container.ID) }),
+	text("fs.container.full_id", "The whole id of the container.",
+		"3f4b8f2d9f6a1c0e5d7b8a9c0d1e2f3a4b5c6d7e8f901a2b3c4d5e6f70819203", func(e *event.Event) []byte { return e.Container.ID }),
+	text("fs.container.name", "The name of the container, from the files of its runtime or its logs. Absent when they do not tell.",
+		"web", func(e *event.Event) []byte { return e.Container.Name }),
+	text("fs.container.image", "The name of its image, from the files of its runtime. Absent when they do not tell.",
+		"docker.io/library/nginx:1.27", func(e *event.Event) []byte { return e.Container.Image }),
+	text("fs.container.runtime", "What runs it: docker, containerd, cri-o, podman, runc, lxc or systemd-nspawn.",
+		"containerd", func(e *event.Event) []byte { return e.Container.Runtime }),
+	text("fs.cgroup", "The control group of the process, below the root of its hierarchy. Where version 2 is not in use, the one of version 1 that tells most.",
+		"/system.slice/cron.service", func(e *event.Event) []byte { return e.Proc.Cgroup }),
+	text("fs.k8s.pod.name", "The name of the Kubernetes pod of the container.",
+		"web-0", func(e *event.Event) []byte { return e.Pod.Name }),
+	text("fs.k8s.pod.uid", "The uid of the pod.",
+		"0a1b2c3d-0000-4000-8000-0123456789ab", func(e *event.Event) []byte { return e.Pod.UID }),
+	text("fs.k8s.ns.name", "The Kubernetes namespace of the pod.",
+		"shop", func(e *event.Event) []byte { return e.Pod.Namespace }),
 
 	number("fs.lost.count", "How many events were lost. Absent when the kernel does not count them.",
 		"1204", func(e *event.Event) event.Uint { return e.Lost.Count }),
@@ -258,8 +327,9 @@ func argv0(buf []byte, e *event.Event) ([]byte, bool) {
 	return append(buf, e.Proc.Argv[0]...), true
 }
 
-func args(buf []byte, e *event.Event) ([]byte, bool) {
-	argv := e.Proc.Argv
+func args(buf []byte, e *event.Event) ([]byte, bool) { return arguments(buf, e.Proc.Argv) }
+
+func arguments(buf []byte, argv [][]byte) ([]byte, bool) {
 	for i, arg := range argv[min(1, len(argv)):] {
 		if i > 0 {
 			buf = append(buf, ' ')
@@ -269,16 +339,59 @@ func args(buf []byte, e *event.Event) ([]byte, bool) {
 	return buf, len(argv) > 0
 }
 
-// cmdline begins with the name, not with argv[0], as Falco's does.
 func cmdline(buf []byte, e *event.Event) ([]byte, bool) {
-	if len(e.Proc.Comm) == 0 {
+	return commandLine(buf, e.Proc.Comm, e.Proc.Argv)
+}
+
+// commandLine begins with the name, not with argv[0], as Falco's does.
+func commandLine(buf, comm []byte, argv [][]byte) ([]byte, bool) {
+	if len(comm) == 0 {
 		return buf, false
 	}
-	buf = append(buf, e.Proc.Comm...)
-	if len(e.Proc.Argv) > 1 {
+	buf = append(buf, comm...)
+	if len(argv) > 1 {
 		buf = append(buf, ' ')
 	}
-	return args(buf, e)
+	return arguments(buf, argv)
+}
+
+// parent is the first of a list of ancestors.
+func parent(list [][]byte) []byte {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+// ancestorNames is the value of fs.proc.anames.
+func ancestorNames(x *Extractor) any {
+	unknown := func(name string) bool { return name == "" }
+	if list := slices.DeleteFunc(x.texts(x.event.Proc.AncestorComms), unknown); len(list) > 0 {
+		return list
+	}
+	return nil
+}
+
+// nthPid is the value of fs.proc.apid.
+func nthPid(x *Extractor) any {
+	p := &x.event.Proc
+	switch {
+	case x.index == 0 && p.Pid != 0:
+		return p.Pid
+	case x.index > 0 && x.index <= uint64(len(p.AncestorPids)):
+		return p.AncestorPids[x.index-1]
+	}
+	return nil
+}
+
+// shortID is a container's id as Falco and docker show it.
+func shortID(id []byte) []byte {
+	const whole, short = 64, 12
+	notHex := func(r rune) bool { return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f') }
+	if len(id) != whole || bytes.IndexFunc(id, notHex) >= 0 {
+		return id
+	}
+	return id[:short]
 }
 
 func cwd(buf []byte, e *event.Event) ([]byte, bool) {

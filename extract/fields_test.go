@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,12 +75,32 @@ var twins = map[string]Type{
 	"proc.pid": Uint64, "proc.ppid": Uint64, "proc.pid.ts": Uint64,
 	"proc.name": String, "proc.exe": String, "proc.exepath": String,
 	"proc.cmdline": String, "proc.args": String, "proc.cwd": String,
-	"user.uid": Uint64, "user.loginuid": Uint64, "group.gid": Uint64,
+	"proc.vpid": Uint64, "proc.sid": Uint64, "proc.tty": Uint64,
+	"proc.pname": String, "proc.pexepath": String, "proc.pcmdline": String,
+	"proc.aname": String, "proc.apid": Uint64, "proc.aexepath": String,
+	"user.uid": Uint64, "user.name": String, "user.loginuid": Uint64, "user.loginname": String,
+	"group.gid": Uint64, "group.name": String,
+	"container.id": String, "container.full_id": String, "container.name": String, "container.image": String,
+	"k8s.pod.name": String, "k8s.pod.uid": String, "k8s.ns.name": String,
 }
+
+// indexed are those of them that take an index there.
+var indexed = map[string]bool{"proc.aname": true, "proc.apid": true, "proc.aexepath": true}
 
 // ours are the fields of the classes of those twins that have none there.
 var ours = map[string]string{
-	"proc.tid": "libsinsp has the thread in a class of its own, as thread.tid",
+	"proc.tid":          "libsinsp has the thread in a class of its own, as thread.tid",
+	"proc.tname":        "as proc.tid",
+	"proc.args_cut":     "libsinsp cuts arguments without a word",
+	"proc.anames":       "a plugin's field has an index or none; there proc.aname alone stands for any ancestor",
+	"proc.mntns":        "libsinsp shows no namespaces",
+	"proc.pidns":        "libsinsp shows no namespaces",
+	"proc.host_mntns":   "libsinsp shows no namespaces",
+	"user.euid":         "there user.uid is the effective one, and so it is here",
+	"user.ruid":         "libsinsp has no real ids",
+	"group.egid":        "as user.euid",
+	"group.rgid":        "libsinsp has no real ids",
+	"container.runtime": "there it is container.type",
 }
 
 func TestATwinOfASyscallFieldHasItsType(t *testing.T) {
@@ -89,12 +110,12 @@ func TestATwinOfASyscallFieldHasItsType(t *testing.T) {
 		class, _, _ := strings.Cut(name, ".")
 		want, ok := twins[name]
 		switch {
-		case ok && f.Type != want:
-			t.Errorf("%s: %s, but %s is %s", f.Name, f.Type, name, want)
+		case ok && (f.Type != want || f.Index != indexed[name]):
+			t.Errorf("%s: %s, but %s is %s; with an index: %v and %v", f.Name, f.Type, name, want, f.Index, indexed[name])
 		case ok:
 			found++
 		case ours[name] != "":
-		case class == "proc" || class == "user" || class == "group":
+		case slices.Contains([]string{"proc", "user", "group", "container", "k8s"}, class):
 			t.Errorf("%s: is there no %s in libsinsp? Then list it here as our own", f.Name, name)
 		}
 	}
@@ -105,9 +126,10 @@ func TestATwinOfASyscallFieldHasItsType(t *testing.T) {
 
 // hidden are the members of a payload that no field shows, and why.
 var hidden = map[string]string{
-	"v":         "the version",
-	"ts":        "evt.time",
-	"proc.argv": "fs.proc.exe and fs.proc.args",
+	"v":          "the version",
+	"ts":         "evt.time",
+	"proc.argv":  "fs.proc.exe and fs.proc.args",
+	"proc.pargv": "fs.proc.pcmdline",
 }
 
 func TestEveryMemberOfThePayloadIsAField(t *testing.T) {
@@ -157,6 +179,7 @@ func TestTheLineTellsTheEventInOneLine(t *testing.T) {
 		"lost count=3 reason=ring_full": {
 			Op: event.OpLost, Lost: event.Lost{Count: event.Known(3), Reason: []byte("ring_full")},
 		},
+		"close proc=java pid=4711 exe=/opt/java uid=1 container=3f4b8f2d9f6a": contained,
 		"lost reason=queue_full": {Op: event.OpLost, Lost: event.Lost{Reason: []byte("queue_full")}},
 		"modify":                 {Op: event.OpModify},
 	} {

@@ -39,6 +39,7 @@ func AppendLine(dst []byte, e *event.Event) []byte {
 	l.name("exe", e.Proc.Exe)
 	l.number("uid", e.Proc.UID)
 	l.number("loginuid", e.Proc.LoginUID)
+	l.name("container", shortID(e.Container.ID))
 	if e.Truncated {
 		l.dst = append(l.dst, " truncated"...)
 	}

@@ -89,7 +89,10 @@ func init() {
 func fieldEntries() []sdk.FieldEntry {
 	var entries []sdk.FieldEntry
 	for _, f := range extract.Fields() {
-		entries = append(entries, sdk.FieldEntry{Name: f.Name, Type: string(f.Type), IsList: f.List, Desc: f.Desc})
+		entries = append(entries, sdk.FieldEntry{
+			Name: f.Name, Type: string(f.Type), IsList: f.List, Desc: f.Desc,
+			Arg: sdk.FieldEntryArg{IsRequired: f.Index, IsIndex: f.Index},
+		})
 	}
 	return entries
 }

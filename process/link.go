@@ -6,6 +6,8 @@ import (
 	"bytes"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/event"
 )
 
 // deletedMark is what d_path() of fs/d_path.c appends to the path of a file
@@ -18,24 +20,39 @@ const resolveCached = 0x20
 
 // link returns where the link name of /proc/PID leads, without the mark that the
 // kernel appends when that name was deleted; nil when it is not known. The path
-// is the one in the mount namespace of the process.
-func (r *Reader) link(dir int, name string, buf []byte) []byte {
-	n, err := unix.Readlinkat(dir, name, buf)
-	if err != nil || n == len(buf) || n == 0 || buf[0] != '/' {
+// is the one in the mount namespace of the process, and valid until the next call.
+func (r *Reader) link(dir int, name string) []byte {
+	n, err := unix.Readlinkat(dir, name, r.path)
+	if err != nil || n == len(r.path) || n == 0 || r.path[0] != '/' {
 		return nil // kernel threads have none; "(unreachable)/…" is no path
 	}
-	path := buf[:n]
-	if bare, ok := bytes.CutSuffix(path, deletedMark); ok && !named(dir, name, path) {
+	path := r.path[:n]
+	if bare, ok := bytes.CutSuffix(path, deletedMark); ok && !isNamed(dir, name, path) {
 		return bare
 	}
 	return path
 }
 
-// named says whether the file that the link leads to really is called path, in
+// namespace returns the inode number of a namespace, whose link reads
+// "mnt:[4026531841]".
+func (r *Reader) namespace(dir int, name string) event.Uint {
+	n, err := unix.Readlinkat(dir, name, r.path)
+	if err != nil {
+		return event.Uint{} // of another user's process this needs CAP_SYS_PTRACE
+	}
+	_, inode, ok := bytes.Cut(r.path[:n], []byte(":["))
+	if !ok || !bytes.HasSuffix(inode, []byte("]")) {
+		return event.Uint{}
+	}
+	v, ok := parseUint(inode[:len(inode)-1])
+	return event.Uint{V: v, Known: ok}
+}
+
+// isNamed says whether the file that the link leads to really is called path, in
 // the root directory of its process. Only names that the kernel holds in memory
 // are looked at, as those of files in use are: a process could otherwise have us
 // wait forever for a filesystem of its own making.
-func named(dir int, link string, path []byte) bool {
+func isNamed(dir int, link string, path []byte) bool {
 	var file, found unix.Stat_t
 	if err := unix.Fstatat(dir, link, &file, unix.AT_NO_AUTOMOUNT); err != nil || file.Nlink == 0 {
 		return false

@@ -17,14 +17,20 @@ const unsetLogin = 1<<32 - 1
 
 // Positions in /proc/PID/stat, counted behind the name of the process.
 const (
-	fieldPpid  = 1
-	fieldStart = 19
+	fieldState   = 0
+	fieldPpid    = 1
+	fieldSession = 3
+	fieldTTY     = 4
+	fieldStart   = 19
 )
 
 type stat struct {
 	comm  []byte
+	gone  bool // a zombie, or on its way out
 	ppid  uint64
-	start uint64 // in ticks since boot
+	sid   uint64     // 0 of kernel threads, and where its leader is not to be seen
+	tty   event.Uint // 0 when there is none
+	start uint64     // in ticks since boot
 }
 
 // parseStat reads /proc/PID/stat, see proc_pid_stat(5). The name stands in
@@ -43,8 +49,15 @@ func parseStat(text []byte) (st stat, ok bool) {
 			return st, false
 		}
 		switch i {
+		case fieldState:
+			st.gone, ok = field[0] == 'Z' || field[0] == 'X', true
 		case fieldPpid:
 			st.ppid, ok = parseUint(field)
+		case fieldSession:
+			st.sid, ok = parseUint(field)
+		case fieldTTY:
+			st.tty.V, st.tty.Known = parseUint(field) // a signed number
+			ok = true
 		case fieldStart:
 			st.start, ok = parseUint(field)
 		default:
@@ -57,20 +70,36 @@ func parseStat(text []byte) (st stat, ok bool) {
 	return st, true
 }
 
-// effective returns the effective id, the second of the line that begins with
-// label ("\nUid:"), from /proc/PID/status. A newline in the process's name is
-// escaped there, so no name can look like such a line.
-func effective(text []byte, label string) event.Uint {
+// ids returns the real and the effective id, the first two of the line that
+// begins with label ("\nUid:"), from /proc/PID/status. A newline in the process's
+// name is escaped there, so no name can look like such a line.
+func ids(text []byte, label string) (own, effective event.Uint) {
 	at := bytes.Index(text, []byte(label))
 	if at < 0 {
-		return event.Uint{}
+		return own, effective
 	}
-	_, rest := nextField(text[at+len(label):])
-	id, _ := nextField(rest)
-	if v, ok := parseUint(id); ok {
-		return event.Known(v)
+	first, rest := nextField(text[at+len(label):])
+	second, _ := nextField(rest)
+	own.V, own.Known = parseUint(first)
+	effective.V, effective.Known = parseUint(second)
+	return own, effective
+}
+
+// innermost returns the last id of the line NSpid of /proc/PID/status, which has
+// one for each pid namespace that the process is in.
+func innermost(text []byte) (id event.Uint) {
+	const label = "\nNSpid:"
+	at := bytes.Index(text, []byte(label))
+	if at < 0 {
+		return id
 	}
-	return event.Uint{}
+	for rest := text[at+len(label):]; ; {
+		var field []byte
+		if field, rest = nextField(rest); len(field) == 0 {
+			return id
+		}
+		id.V, id.Known = parseUint(field)
+	}
 }
 
 // parseLogin reads /proc/PID/loginuid.

@@ -11,7 +11,7 @@ import (
 )
 
 func statLine(comm string) string {
-	return "4711 (" + comm + ") S 42 4711 4711 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 9\n"
+	return "4711 (" + comm + ") S 42 4711 4710 34816 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 9\n"
 }
 
 func TestAStatIsReadWhateverTheProcessCallsItself(t *testing.T) {
@@ -19,7 +19,7 @@ func TestAStatIsReadWhateverTheProcessCallsItself(t *testing.T) {
 		"sh", "", ")", "((", "a) S 1 1 1", ") R 7 (", "new\nline", "\xff\xfe", "x\nUid:\t0", "tab\tsp  ace",
 	} {
 		st, ok := parseStat([]byte(statLine(comm)))
-		if !ok || string(st.comm) != comm || st.ppid != 42 || st.start != 987654 {
+		if !ok || string(st.comm) != comm || st.ppid != 42 || st.sid != 4710 || st.tty != event.Known(34816) || st.start != 987654 {
 			t.Errorf("%q: got %q, %d, %d, %v", comm, st.comm, st.ppid, st.start, ok)
 		}
 	}
@@ -34,18 +34,33 @@ func TestAStatThatIsCutIsNotRead(t *testing.T) {
 	}
 }
 
-func TestTheEffectiveIDsAreTakenFromAStatus(t *testing.T) {
+func TestTheRealAndEffectiveIDsAreTakenFromAStatus(t *testing.T) {
 	const status = "Name:\tx\\nUid:\t9\t9\t9\t9\nUmask:\t0022\nPid:\t1\nUid:\t1000\t0\t1000\t1000\nGid:\t5\t6\t7\t8\n"
-	for label, want := range map[string]event.Uint{
-		"\nUid:": event.Known(0), "\nGid:": event.Known(6), "\nNope:": {},
+	for label, want := range map[string][2]event.Uint{
+		"\nUid:": {event.Known(1000), event.Known(0)}, "\nGid:": {event.Known(5), event.Known(6)}, "\nNope:": {},
 	} {
-		if got := effective([]byte(status), label); got != want {
-			t.Errorf("%q: got %v, want %v", label, got, want)
+		if own, effective := ids([]byte(status), label); own != want[0] || effective != want[1] {
+			t.Errorf("%q: got %v, %v, want %v", label, own, effective, want)
 		}
 	}
 	for _, bad := range []string{"\nUid:", "\nUid:\t1", "\nUid:\t1\n2", "\nUid:\t1\t-2", "\nUid:\t1\tx"} {
-		if got := effective([]byte(bad), "\nUid:"); got.Known {
-			t.Errorf("%q: taken as %v", bad, got)
+		if _, effective := ids([]byte(bad), "\nUid:"); effective.Known {
+			t.Errorf("%q: taken as %v", bad, effective)
+		}
+	}
+}
+
+func TestTheIDInTheInnermostNamespaceIsTheLast(t *testing.T) {
+	for status, want := range map[string]event.Uint{
+		"Name:\tx\nNSpid:\t4711\nNSpgid:\t9\n":        event.Known(4711),
+		"Name:\tx\nNSpid:\t4711\t17\t1\nNSpgid:\t9\n": event.Known(1),
+		"Name:\tx\nNSpid:\nNSpgid:\t9\n":              {},
+		"Name:\tx\nNSpid:\t4711\tx\n":                 {},
+		"Name:\tx\nNStgid:\t4711\n":                   {}, // no pid namespaces
+		"Name:\tx\\nNSpid:\t7\n":                      {},
+	} {
+		if got := innermost([]byte(status)); got != want && (got.Known || want.Known) {
+			t.Errorf("%q: got %v, want %v", status, got, want)
 		}
 	}
 }
@@ -83,7 +98,9 @@ func FuzzParse(f *testing.F) {
 		if st, ok := parseStat(text); ok && len(st.comm) > len(text) {
 			t.Fatal("name longer than its text")
 		}
-		effective(text, "\nUid:")
+		ids(text, "\nUid:")
+		innermost(text)
+		cgroupPath(text)
 		parseLogin(text)
 		n := 0
 		for _, arg := range splitArgs(nil, text) {

@@ -82,8 +82,53 @@ func TestARunningProcessIsDescribedInFull(t *testing.T) {
 	if p.UID != event.Known(uint64(os.Geteuid())) || p.GID != event.Known(uint64(os.Getegid())) {
 		t.Errorf("uid %v, gid %v", p.UID, p.GID)
 	}
+	if p.RUID != event.Known(uint64(os.Getuid())) || p.RGID != event.Known(uint64(os.Getgid())) || p.Vpid != event.Known(uint64(pid)) {
+		t.Errorf("real uid %v, gid %v, vpid %v", p.RUID, p.RGID, p.Vpid)
+	}
+	if session, _ := unix.Getsid(pid); p.SID != (event.Uint{V: uint64(session), Known: session != 0}) || !p.TTY.Known {
+		t.Errorf("session %v, terminal %v, want %d", p.SID, p.TTY, session)
+	}
+	if p.HostMntNS != event.KnownBool(true) || linkOf(t, "mnt") != p.MntNS || linkOf(t, "pid") != p.PidNS {
+		t.Errorf("namespaces %v, %v, of the host: %v", p.MntNS, p.PidNS, p.HostMntNS)
+	}
+	if own, err := os.ReadFile("/proc/self/cgroup"); err != nil || string(p.Cgroup) != string(cgroupPath(own)) {
+		t.Errorf("control group %q, want that of %q", p.Cgroup, own)
+	}
 	if p.Start < uint64(before.UnixNano()) || p.Start > uint64(time.Now().Add(time.Minute).UnixNano()) {
 		t.Errorf("start %v", time.Unix(0, int64(p.Start)))
+	}
+}
+
+// linkOf returns our own namespace.
+func linkOf(t *testing.T, kind string) (n event.Uint) {
+	t.Helper()
+	text, err := os.Readlink("/proc/self/ns/" + kind)
+	if _, err := fmt.Sscanf(text, kind+":[%d]", &n.V); err != nil {
+		t.Fatal(err)
+	}
+	n.Known = err == nil
+	return n
+}
+
+func TestAProcessInNamespacesOfItsOwnIsToldAsTheHostSeesIt(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: needs root to make namespaces")
+	}
+	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER, Setsid: true,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 70_000, Size: 1000}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 80_000, Size: 1000}},
+		Credential:  &syscall.Credential{Uid: 7, Gid: 8, NoSetGroups: true}}
+	pid, pidfd, _ := child(t, "/", attr, "/bin/sh", "-c", ready)
+	var p event.Process
+	New("/proc").Fill(pid, pidfd, &p)
+	if p.Pid != uint64(pid) || p.Vpid != event.Known(1) || p.SID != event.Known(uint64(pid)) {
+		t.Errorf("pid %d, vpid %v, session %v", p.Pid, p.Vpid, p.SID)
+	}
+	if p.UID != event.Known(70_007) || p.GID != event.Known(80_008) || p.RUID != p.UID || p.RGID != p.GID {
+		t.Errorf("uid %v, gid %v", p.UID, p.GID)
+	}
+	if p.HostMntNS != event.KnownBool(false) || !p.MntNS.Known || !p.PidNS.Known || p.PidNS == linkOf(t, "pid") {
+		t.Errorf("namespaces %v, %v, of the host: %v", p.MntNS, p.PidNS, p.HostMntNS)
 	}
 }
 
@@ -183,8 +228,48 @@ func TestLongArgumentsAreCut(t *testing.T) {
 	pid, pidfd, _ := child(t, "/", nil, "/bin/sh", "-c", ready, long)
 	var p event.Process
 	New("/proc").Fill(pid, pidfd, &p)
-	if n := len(bytes.Join(p.Argv, []byte{0})); n != MaxArgs || len(p.Argv) != 4 {
-		t.Errorf("got %d arguments, %d bytes", len(p.Argv), n)
+	if n := len(bytes.Join(p.Argv, []byte{0})); n != MaxArgs || len(p.Argv) != 4 || !p.ArgsCut {
+		t.Errorf("got %d arguments, %d bytes, cut: %v", len(p.Argv), n, p.ArgsCut)
+	}
+	// With the NUL at its end it is just as long as what is kept.
+	whole := strings.Repeat("x", MaxArgs-len("/bin/sh -c "+ready+"  "))
+	pid, pidfd, _ = child(t, "/", nil, "/bin/sh", "-c", ready, whole)
+	New("/proc").Fill(pid, pidfd, &p)
+	if len(p.Argv) != 4 || string(p.Argv[3]) != whole || p.ArgsCut {
+		t.Errorf("got %d arguments, cut: %v", len(p.Argv), p.ArgsCut)
+	}
+}
+
+func TestTheTerminalIsToldByItsDevice(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("SKIPPED: no terminals here: %v", err)
+	}
+	defer master.Close()
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	cmd := exec.Command("/bin/sh", "-c", "read line")
+	cmd.Stdin, cmd.SysProcAttr = slave, &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	var p event.Process
+	New("/proc").Fill(cmd.Process.Pid, pidfdOf(t, cmd.Process.Pid), &p)
+	const major = 136 // UNIX98_PTY_SLAVE_MAJOR
+	if want := uint64(number&0xff | major<<8 | number>>8<<20); p.TTY != event.Known(want) {
+		t.Errorf("terminal %v, want %d", p.TTY, want)
 	}
 }
 

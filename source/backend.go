@@ -39,8 +39,11 @@ type setup struct {
 	logf   func(format string, args ...any)
 }
 
-// setup resolves the patterns.
+// setup looks at the host and resolves the patterns.
 func (c *Config) setup() (setup, error) {
+	if err := checkHost(c.HostRoot); err != nil {
+		return setup{}, err
+	}
 	set, err := watch.Compile(watch.Options{
 		Include: c.included(), Exclude: patterns(c.Exclude), Direct: c.Direct,
 	})

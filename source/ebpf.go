@@ -22,7 +22,15 @@ type ebpfBackend struct {
 	*bpf.Backend
 	set      *watch.Set
 	mounts   *mounts
+	actor    *actor
 	remounts *remounts
+}
+
+// actor is the process of the event in hand, as the kernel side names it.
+type actor struct {
+	processes *process.Reader
+	pid       int
+	started   uint64 // on CLOCK_BOOTTIME, in nanoseconds
 }
 
 // openEBPF opens the backend that attaches programs to kernel functions.
@@ -31,11 +39,17 @@ func openEBPF(s setup) (Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The kernel's numbers are those of the host's procfs.
+	a := &actor{processes: process.New(filepath.Join(s.root, "proc"))}
 	r := newRemounts(s)
 	r.told = true
 	b, err := bpf.Open(bpf.Options{
 		Set: s.set, Ops: s.ops, Failed: s.failed, HostRoot: s.root, RingKiB: s.ring,
-		Mounts: m.kernel(), Place: m.place, Who: who(s), Remounting: r.by,
+		Mounts: m.kernel(), Place: m.place, Who: a.note,
+		Remounting: func(op event.Op, id int, at uint64, p *event.Process) {
+			a.complete(at, p)
+			r.by(op, id, at, p)
+		},
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.close())
@@ -45,7 +59,7 @@ func openEBPF(s setup) (Backend, error) {
 			s.logf("ebpf: the kernel side could not look at the mounts: %v", err)
 		}
 	}
-	return &ebpfBackend{b, s.set, m, r}, nil
+	return &ebpfBackend{b, s.set, m, a, r}, nil
 }
 
 // movesOf returns what b knows of moved mounts. What cannot be read is taken for
@@ -60,16 +74,31 @@ func movesOf(b *bpf.Backend) func() bpf.Moves {
 	}
 }
 
-// who completes the kernel's account of a process from the procfs of the host,
-// whose numbers those of the kernel side are.
-func who(s setup) func(int, uint64, *event.Process) {
-	return process.New(filepath.Join(s.root, "proc")).Complete
+// note keeps who it was for the moment when all of the event is known.
+func (a *actor) note(pid int, started uint64, _ *event.Process) { a.pid, a.started = pid, started }
+
+// complete adds what only the procfs knows of the process, at a moment on
+// CLOCK_BOOTTIME.
+func (a *actor) complete(at uint64, p *event.Process) {
+	if a.pid != 0 {
+		a.processes.Complete(a.pid, a.started, at, p)
+	}
 }
 
 // Next looks at the mounts first, also when no event comes that is to be placed.
 func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
 	b.mounts.check()
-	return b.remounts.next(e, deadline, func() *mount.Table { return b.mounts.now.Table }, b.Backend.Next)
+	return b.remounts.next(e, deadline, func() *mount.Table { return b.mounts.now.Table }, b.change)
+}
+
+// change is the next event of the kernel side.
+func (b *ebpfBackend) change(e *event.Event, deadline time.Time) error {
+	b.actor.pid = 0
+	err := b.Backend.Next(e, deadline)
+	if err == nil {
+		b.actor.complete(e.Boot, &e.Proc)
+	}
+	return err
 }
 
 // Close ends the kernel side first: it asks for places until then.

@@ -30,7 +30,7 @@ type fanotifyBackend struct {
 
 // openFanotify opens the backend for kernels that refuse BPF trampolines.
 func openFanotify(s setup) (Backend, error) {
-	who, known := process.New("/proc").Fill, countsAsHost(s.root)
+	who, known := process.New(filepath.Join(s.root, "proc")).Fill, countsAsHost(s.root)
 	if !known {
 		who = nobody
 	}

@@ -3,6 +3,7 @@
 package source
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -40,6 +41,10 @@ func (s *Stream) retire() error {
 		return nil
 	}
 	err := s.from.Close()
+	if s.who != nil {
+		err = errors.Join(err, s.who.close())
+		s.who = nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.retired = sum(s.retired, s.from.Stats())

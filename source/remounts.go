@@ -37,7 +37,7 @@ type remounts struct {
 	// told says that the backend tells who attaches and detaches mounts, in the order
 	// of its events: by is then called before the one that comes after.
 	told bool
-	who  map[change]actor
+	who  map[change]remounter
 }
 
 // remount is an event that waits for its turn, and for what the backend may know of it.
@@ -52,7 +52,7 @@ type change struct {
 	id int
 }
 
-type actor struct {
+type remounter struct {
 	at   uint64 // on CLOCK_BOOTTIME
 	proc event.Process
 }
@@ -67,7 +67,7 @@ func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
 		clear(r.who)
 	}
 	e := event.Event{Proc: *p}
-	r.who[change{op, id}] = actor{at, e.Clone().Proc}
+	r.who[change{op, id}] = remounter{at, e.Clone().Proc}
 }
 
 // identity is the file that a mount shows at its mountpoint.
@@ -82,7 +82,7 @@ func newRemounts(s setup) *remounts {
 	if root != "/" {
 		root = filepath.Join(s.root, "proc/1/root") // mounts are numbered per namespace
 	}
-	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change]actor{}}
+	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change]remounter{}}
 }
 
 // wanted says whether any of this is asked for.

@@ -17,8 +17,8 @@ import (
 )
 
 // maxLine is the longest line that a replay takes, in bytes. The longest that
-// `fim watch` writes is a fraction of it: four paths of 4,096 bytes and an
-// argument list of some pages, each byte at most six characters and two more of
+// `fim watch` writes is a fraction of it: sixteen paths of 4,096 bytes and two
+// argument lists of a page, each byte at most six characters and two more of
 // hexadecimal.
 const maxLine = 4 << 20
 

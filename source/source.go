@@ -29,6 +29,7 @@ type Stream struct {
 
 	mu      sync.Mutex // held to change what follows, and to read it from outside
 	from    Backend    // nil while idle
+	who     *who       // as from, and nil in a replay
 	name    string
 	refused []Refusal
 	retired []Counter // of backends that were closed
@@ -73,7 +74,16 @@ func (s *Stream) open() error {
 	if err != nil {
 		return err
 	}
+	w, err := openWho(s.c.HostRoot)
+	if err != nil {
+		return err
+	}
 	b, name, refused, err := openFirst(s.c.Backend, with)
+	if err != nil {
+		err = errors.Join(err, w.close())
+		w = nil
+	}
+	s.who = w
 	s.mu.Lock()
 	s.from, s.name, s.refused = b, name, refused
 	s.mu.Unlock()
@@ -97,6 +107,9 @@ func (s *Stream) Next(e *event.Event, deadline time.Time) error {
 	}
 	if s.clock != nil {
 		e.Time = s.unix(e)
+		if s.who != nil { // while idle there is nothing but loss
+			s.who.add(e)
+		}
 	}
 	s.counters.event(e)
 	return nil

@@ -24,6 +24,7 @@ func (c *Config) warn(set *watch.Set) {
 			c.logf("watch %s covers %s, where logs are written all the time: each line is an event; exclude it unless that is wanted", name, dir)
 		}
 	}
+	c.warnHost()
 	if c.HostRoot != "/" {
 		return // our own paths are not those of the host
 	}

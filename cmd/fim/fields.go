@@ -36,7 +36,7 @@ func fieldsTable(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tTYPE\tEXAMPLE\tDESCRIPTION")
 	for _, f := range extract.Fields() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, f.Kind(), f.Example, f.Desc)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Title(), f.Kind(), f.Example, f.Desc)
 	}
 	return w.Flush()
 }
@@ -45,7 +45,7 @@ func fieldsTable(out io.Writer) error {
 func fieldsMarkdown(w io.Writer) error {
 	text := "| field | type | meaning | example |\n|---|---|---|---|\n"
 	for _, f := range extract.Fields() {
-		text += fmt.Sprintf("| `%s` | %s | %s | `%s` |\n", f.Name, f.Kind(), f.Desc, f.Example)
+		text += fmt.Sprintf("| `%s` | %s | %s | `%s` |\n", f.Title(), f.Kind(), f.Desc, f.Example)
 	}
 	_, err := io.WriteString(w, text)
 	return err

@@ -40,7 +40,7 @@ type output struct {
 
 // newOutput returns an output in the given format, by default a table on a
 // terminal and JSON otherwise.
-func newOutput(format string, w io.Writer, users func(uid uint64) string) (*output, error) {
+func newOutput(format string, w io.Writer) (*output, error) {
 	term := terminalOf(w)
 	if format == "" {
 		format = formatJSON
@@ -50,7 +50,7 @@ func newOutput(format string, w io.Writer, users func(uid uint64) string) (*outp
 	}
 	switch format {
 	case formatTable:
-		return &output{w: w, row: newTable(term, users).appendRow}, nil
+		return &output{w: w, row: newTable(term).appendRow}, nil
 	case formatJSON:
 		return &output{w: w, row: appendJSON}, nil
 	case formatNone:

@@ -31,7 +31,7 @@ event in its place; the exit code is then 1.`,
 func replay(cmd *cobra.Command, file, format string) (err error) {
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
-	out, err := newOutput(format, cmd.OutOrStdout(), userNumber)
+	out, err := newOutput(format, cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}

@@ -51,15 +51,14 @@ type table struct {
 	width func() int
 	color bool
 	zone  *time.Location
-	users func(uid uint64) string
 
 	day  string // of the row before
 	last layout // of the row before
 	text []byte // scratch of one cell
 }
 
-func newTable(t *terminal, users func(uint64) string) *table {
-	tab := &table{width: func() int { return defaultWidth }, zone: time.Local, users: users}
+func newTable(t *terminal) *table {
+	tab := &table{width: func() int { return defaultWidth }, zone: time.Local}
 	if t != nil {
 		tab.width, tab.color = t.width, t.color
 	}
@@ -96,7 +95,7 @@ func (t *table) appendRow(dst []byte, e *event.Event) []byte {
 	dst = t.cell(dst, t.number(e.File.Inode), l.inode)
 	dst = t.cell(dst, t.device(e.File.Dev), l.dev)
 	dst = t.cell(dst, t.process(&e.Proc), l.proc)
-	dst = t.cell(dst, t.user(e.Proc.UID), l.user)
+	dst = t.cell(dst, t.user(&e.Proc), l.user)
 	return append(trimSpaces(dst, start), '\n')
 }
 
@@ -161,11 +160,15 @@ func (t *table) process(p *event.Process) []byte {
 	return fmt.Appendf(t.text, "[%d]", p.Pid)
 }
 
-func (t *table) user(uid event.Uint) []byte {
-	if !uid.Known {
+// user is the name of the user on the host, else the number.
+func (t *table) user(p *event.Process) []byte {
+	switch {
+	case !p.UID.Known:
 		return absent
+	case len(p.User) > 0:
+		return appendName(t.text[:0], p.User)
 	}
-	return appendName(t.text[:0], []byte(t.users(uid.V)))
+	return strconv.AppendUint(t.text[:0], p.UID.V, 10)
 }
 
 // path shows the path on the host: the old and the new one of a rename, a

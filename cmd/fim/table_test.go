@@ -46,7 +46,7 @@ func rows() []*event.Event {
 }
 
 func testTable(width int) *table {
-	t := newTable(nil, userNumber)
+	t := newTable(nil)
 	t.width, t.zone = func() int { return width }, time.UTC
 	return t
 }

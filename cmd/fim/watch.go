@@ -53,7 +53,7 @@ func (f *watchFlags) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
-	out, done, err := f.open(cmd.OutOrStdout(), c)
+	out, done, err := f.open(cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}
@@ -75,20 +75,16 @@ func (f *watchFlags) run(cmd *cobra.Command, args []string) (err error) {
 
 // open returns where events are printed, and what closes it. It comes before
 // the stream, which warns when the file is itself watched.
-func (f *watchFlags) open(stdout io.Writer, c source.Config) (*output, func() error, error) {
-	users := userNumber
-	if c.HostRoot == "/" {
-		users = userNames()
-	}
+func (f *watchFlags) open(stdout io.Writer) (*output, func() error, error) {
 	if f.output == "" {
-		out, err := newOutput(f.format, stdout, users)
+		out, err := newOutput(f.format, stdout)
 		return out, func() error { return nil }, err
 	}
 	file, err := openOutput(f.output)
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := newOutput(f.format, file, users)
+	out, err := newOutput(f.format, file)
 	if err != nil {
 		file.Close()
 	}

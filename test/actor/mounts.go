@@ -18,6 +18,7 @@ import (
 var mountSteps = []step{
 	{"mount-bind", "FROM TO", func(a []string) error { return unix.Mount(a[0], a[1], "", unix.MS_BIND, "") }},
 	{"mount-tmpfs", "PATH", func(a []string) error { return unix.Mount("tmpfs", a[0], "tmpfs", 0, "mode=755") }},
+	{"mount-cgroup", "PATH", func(a []string) error { return unix.Mount("cgroup2", a[0], "cgroup2", 0, "") }},
 	{"mount-idmapped", "FROM TO ID", mountIdmapped},
 	{"mount-readonly", "PATH", func(a []string) error {
 		return unix.Mount("", a[0], "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")

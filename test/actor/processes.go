@@ -15,6 +15,10 @@ import (
 // there on the process is another program.
 var processSteps = []step{
 	{"as", "UID", as},
+	{"effective", "UID", effective},
+	{"login", "UID", func(a []string) error { return os.WriteFile("/proc/self/loginuid", []byte(a[0]), 0) }},
+	{"session", "", func([]string) error { _, err := unix.Setsid(); return err }},
+	{"enter", "CGROUP", func(a []string) error { return os.WriteFile(a[0]+"/cgroup.procs", []byte("0"), 0) }},
 	{"await", "PATH", await},
 	{"pause", "", func([]string) error { return unix.Pause() }},
 	{"chdir", "PATH", func(a []string) error { return unix.Chdir(a[0]) }},
@@ -35,6 +39,18 @@ func as(a []string) error {
 		return err
 	}
 	return unix.Setresuid(id, id, id)
+}
+
+// effective is what a set-user-ID program does: the real ids stay.
+func effective(a []string) error {
+	id, err := strconv.Atoi(a[0])
+	if err != nil {
+		return err
+	}
+	if err := unix.Setresgid(-1, id, -1); err != nil {
+		return err
+	}
+	return unix.Setresuid(-1, id, -1)
 }
 
 // await waits until something is at a path, by looking, which no backend

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +60,46 @@ func (r *run) tool(ts *testscript.TestScript, words []string) error {
 		ts.Logf("%s", out)
 	}
 	return err
+}
+
+// place puts a file from the archive on the host, with the directories it needs,
+// until the script ends.
+func (r *run) place(ts *testscript.TestScript, words []string) error {
+	if len(words) != 2 || !filepath.IsAbs(words[1]) {
+		return errors.New("want: place FILE PATH, absolute")
+	}
+	if err := r.mkdirs(filepath.Dir(words[1])); err != nil {
+		return err
+	}
+	r.placed = append(r.placed, words[1])
+	return os.WriteFile(words[1], []byte(ts.ReadFile(ts.MkAbs(filepath.Join(ts.Getenv("WORK"), words[0])))), 0o644)
+}
+
+// group makes a control group, with those above it, until the script ends.
+func (r *run) group(_ *testscript.TestScript, words []string) error {
+	if len(words) != 1 {
+		return errors.New("want: group PATH, below a mounted hierarchy")
+	}
+	return r.mkdirs(words[0])
+}
+
+// mkdirs makes directories until the script ends.
+func (r *run) mkdirs(dir string) error {
+	if _, err := os.Lstat(dir); err == nil {
+		return nil
+	}
+	if err := r.mkdirs(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	r.placed = append(r.placed, dir)
+	return os.Mkdir(dir, 0o755)
+}
+
+// unplace takes what place and group made away, but no directory that others use meanwhile.
+func (r *run) unplace() {
+	for _, path := range slices.Backward(r.placed) {
+		_ = os.Remove(path)
+	}
 }
 
 func (r *run) command(ts *testscript.TestScript, program string, args []string) *exec.Cmd {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,8 +48,10 @@ func (r *run) resolve(key, name string) (string, error) {
 	switch key {
 	case "dev":
 		value = known.dev
-	case "proc.pid", "proc.tid", "proc.ppid":
+	case "proc.pid", "proc.tid", "proc.ppid", "proc.apid", "proc.sid", "proc.vpid":
 		value = known.pid
+	case "proc.mntns", "proc.pidns":
+		return namespaceOf(known.pid, strings.TrimPrefix(strings.TrimSuffix(key, "ns"), "proc."))
 	case "mount_id":
 		value = known.mount
 	case "mtime", "old.mtime":
@@ -63,6 +66,12 @@ func (r *run) resolve(key, name string) (string, error) {
 		return "", fmt.Errorf("@%s is not known, or not for key %s", name, key)
 	}
 	return strconv.FormatUint(value, 10), nil
+}
+
+// namespaceOf returns the number of a namespace of a process that is still there.
+func namespaceOf(pid uint64, kind string) (string, error) {
+	link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+	return strings.TrimSuffix(strings.TrimPrefix(link, kind+":["), "]"), err
 }
 
 func (r *run) expect(_ *testscript.TestScript, words []string) error {

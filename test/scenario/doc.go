@@ -10,13 +10,15 @@
 //
 // A script is one of testscript, see
 // https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript. It begins in
-// $W, the root of a fresh filesystem; $O is a second one. \xNN is one byte in
+// $W, the root of a fresh filesystem; $O is a second one, and $ID an id for a container. \xNN is one byte in
 // any argument of these commands:
 //
 //	watch [FLAG...] PATTERN...   start "fim watch" and wait until it is ready
 //	act STEP ARG... [, STEP...]  do exactly that; see test/actor
 //	start NAME STEP...           the same in the background; join NAME ends it
 //	tool PROGRAM ARG...          run a real program
+//	place FILE PATH              a file of the archive on the host, until the script ends
+//	group PATH                   a control group, until the script ends
 //	type KEYS PROGRAM ARG...     run a real program on a terminal, and type
 //	stat NAME PATH               remember inode, device, mount and times as @NAME
 //	repeat VAR TEXT COUNT        set VAR to TEXT that many times

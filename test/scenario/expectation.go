@@ -35,7 +35,7 @@ type Want struct{ Key, Value string }
 const refused = "failed"
 
 // lists are the keys whose values are lists of words.
-var lists = []string{"flags", "old.flags"}
+var lists = []string{"flags", "old.flags", "proc.apid", "proc.aname", "proc.aexepath"}
 
 // ParseExpectation reads the words behind "expect": operations joined by
 // commas, one event each; a path; and KEY=VALUE, where the keys are those of
@@ -43,8 +43,8 @@ var lists = []string{"flags", "old.flags"}
 //
 // A path that is not absolute lies below root. A value "-" says that the key
 // must be absent, "*" that it must be there; "@name" is what resolve knows under that name for that key.
-// Of flags and old.flags the value is all words of the list, in any order, joined by commas: "O_WRONLY,O_TRUNC";
-// "*" among them stands for any others. Without failed=true the event is one of a change that took place.
+// Of a list the value is all its words, in any order, joined by commas: "O_WRONLY,O_TRUNC"; "*" among them stands for any
+// others, and "@name,*" for what resolve knows and any others. Without failed=true the event is one of a change that took place.
 // {0..9} inside the path stands for an event of each number. <name> stands for any text without a slash, the same text
 // wherever the name comes again: programs make up names of temporary files.
 func ParseExpectation(words []string, root string, resolve func(key, name string) (string, error)) ([]Expectation, error) {
@@ -67,9 +67,13 @@ func ParseExpectation(words []string, root string, resolve func(key, name string
 			value = below(root, value)
 		}
 		if name, ok := strings.CutPrefix(value, "@"); ok {
+			name, others, more := strings.Cut(name, ",")
 			var err error
 			if value, err = resolve(key, name); err != nil {
 				return nil, err
+			}
+			if more {
+				value += "," + others
 			}
 		}
 		want = append(want, Want{key, value})

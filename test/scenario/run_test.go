@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -40,6 +41,8 @@ type run struct {
 	// actor is the process of the last act, 0 when something else came after.
 	actor int
 	jobs  map[string]*exec.Cmd
+	// placed are files and directories of the host, in the order of their making.
+	placed []string
 }
 
 // remembered is a file, as it was then, or a process.
@@ -56,7 +59,7 @@ func (s setting) params(files []string) testscript.Params {
 		"watch": (*run).watch, "act": (*run).act, "start": (*run).start, "join": (*run).join,
 		"tool": (*run).tool, "type": (*run).typed, "stat": (*run).stat, "repeat": (*run).repeat, "pathlen": (*run).pathlen,
 		"expect": (*run).expect, "settle": (*run).settle, "end": (*run).end, "cannot": (*run).cannot, "any-order": (*run).anyOrder,
-		"pause": (*run).pause, "resume": (*run).resume,
+		"place": (*run).place, "group": (*run).group, "pause": (*run).pause, "resume": (*run).resume,
 		"replay-same": (*run).replaySame, "replay": (*run).replay,
 	}
 	p := testscript.Params{Files: files, Setup: s.setup, Condition: s.condition, RequireUniqueNames: true}
@@ -99,6 +102,7 @@ func (s setting) setup(env *testscript.Env) error {
 	env.Cd = r.root
 	env.Setenv("W", r.root)
 	env.Setenv("O", filepath.Join(dir, "o"))
+	env.Setenv("ID", fmt.Sprintf("%x", sha256.Sum256([]byte(dir))))
 	env.Setenv("FIM", s.fim)
 	env.Setenv("ACTOR", programs.actor)
 	return nil
@@ -113,6 +117,7 @@ func (r *run) tearDown(t testscript.T) {
 	if r.watcher != nil {
 		r.watcher.stop()
 	}
+	r.unplace()
 	errs = append(errs, unmountBelow(r.dir))
 	if err := errors.Join(errs...); err != nil {
 		t.Log(err)

@@ -14,9 +14,9 @@ import (
 	"github.com/falco-fim/fim/event"
 )
 
-// EventSize is the largest payload in bytes. The largest event that there can
-// be, four paths of 4,096 bytes and as many of arguments with each byte escaped
-// to six, fits.
+// EventSize is the largest payload in bytes. Four paths of 4,096 bytes and as many
+// of arguments with each byte escaped to six fit; of an event that has more, the
+// last members of the payload are left out: the executables of ancestors first.
 const EventSize = 128 << 10
 
 // Event is the header of a struct ss_plugin_event with the two parameters of a
