@@ -14,16 +14,16 @@ type backend struct {
 	// attempts says that a filesystem is watched where only the attempt to write is
 	// seen; then it is that of all.
 	attempts bool
-	// may are the keys that events of an operation may lack.
-	may map[string][]string
+	// viewless are operations on whose way nothing tells the mount, so that the view path
+	// may be absent, or that of what the thread did to the file before.
+	viewless []string
 	// as are operations that it tells as others.
 	as map[string]string
 }
 
 var backends = map[string]backend{
 	"ebpf": {
-		// Nothing on the way of these tells the mount; of a truncation that of a path does.
-		may: map[string][]string{"setxattr": {"view_path"}, "removexattr": {"view_path"}, "utimes": {"view_path"}, "truncate": {"view_path"}},
+		viewless: []string{"setxattr", "removexattr", "utimes", "truncate"},
 	},
 	"fanotify": {
 		merges: true,
@@ -51,8 +51,11 @@ func (b backend) limit(e Expect, f Fact, t manner, fs string) Expect {
 			e.Record[key] = absent
 		}
 	}
-	if e.May = b.may[f.Op]; f.Op == "link" && t.outside {
-		e.May = []string{"view_path", "old.view_path"} // the mount is not asked for where nothing is watched
+	if slices.Contains(b.viewless, f.Op) {
+		delete(e.Record, "view_path")
+	}
+	if f.Op == "link" && t.outside { // where nothing is watched, nobody looks for the mount
+		e.May = []string{"view_path", "old.view_path"}
 	}
 	if as, ok := b.as[e.Record["op"]]; ok {
 		e.Record["op"] = as

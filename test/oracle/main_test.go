@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,29 @@ func build() (err error) {
 	return nil
 }
 
+// available returns the wanted filesystems that this machine has, and tells what it lacks.
+func available(t *testing.T) (have []string) {
+	t.Helper()
+	known, err := os.ReadFile("/proc/filesystems")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(*fsFlag, ",") {
+		mkfs := filesystems[name].mkfs
+		missing := !slices.Contains(strings.Fields(string(known)), name)
+		if mkfs != nil && !missing {
+			_, err := exec.LookPath(mkfs[0])
+			missing = err != nil
+		}
+		if missing {
+			t.Logf("without %s: the kernel or mkfs is missing", name)
+			continue
+		}
+		have = append(have, name)
+	}
+	return have
+}
+
 // stage sets a stage for one test.
 func stage(t *testing.T) *Stage {
 	t.Helper()
@@ -100,7 +124,7 @@ func stage(t *testing.T) *Stage {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir, *fimFlag, *backendFlag, strings.Split(*fsFlag, ","), *patience)
+	s, err := Open(dir, *fimFlag, *backendFlag, available(t), *patience)
 	if err != nil {
 		t.Fatal(err)
 	}

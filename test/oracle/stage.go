@@ -119,24 +119,30 @@ func (s *Stage) Close() error {
 	return errors.Join(errs...)
 }
 
+// Episode is a plan that was played: what its workers did, and what was told.
+type Episode struct {
+	merges  bool
+	workers []*worker
+	got     []Record
+}
+
 // Play has the workers do the steps of a plan, one after the other or all beside each
-// other, and compares what was told, as spoil leaves it, with what should be.
-func (s *Stage) Play(plan Steps, serial bool, spoil fault) (Report, error) {
+// other.
+func (s *Stage) Play(plan Steps, serial bool) (*Episode, error) {
 	s.episodes++
 	workers, err := s.cast()
 	if err != nil {
-		return Report{}, err
+		return nil, err
 	}
 	if _, err := s.watcher.take(); err != nil { // what was before
-		return Report{}, err
+		return nil, err
 	}
 	err = act(workers, plan, serial)
 	got, synced := s.watcher.take()
 	if err := errors.Join(err, synced); err != nil {
-		return Report{}, err
+		return nil, err
 	}
-	report := s.judge(workers, got, spoil)
-	return report, s.clear()
+	return &Episode{s.backend.merges, workers, got}, s.clear()
 }
 
 // cast makes the worlds of an episode and the workers in them.
@@ -210,55 +216,6 @@ func (w *worker) all(steps Steps) error {
 		}
 	}
 	return nil
-}
-
-// judge compares thread by thread, or process by process where events do not tell the
-// thread. What nobody of the cast did must not be there, but for what this process
-// does itself to prepare.
-func (s *Stage) judge(workers []*worker, got []Record, spoil fault) Report {
-	want, told := map[string][]Expect{}, map[string][]Record{}
-	var report Report
-	for _, w := range workers {
-		report.Ops += w.ops
-		report.Wanted += len(w.want)
-		for _, e := range w.want {
-			who := s.actor(e.Record)
-			want[who] = append(want[who], e)
-		}
-	}
-	for _, g := range got {
-		for _, g := range spoil(g) {
-			if g["proc.pid"] == fmt.Sprint(os.Getpid()) && !g.is("lost") {
-				continue
-			}
-			who := s.actor(g)
-			told[who] = append(told[who], g)
-			report.Events++
-		}
-	}
-	for who := range want {
-		s.compare(&report, want[who], told[who])
-		delete(told, who)
-	}
-	for _, others := range told {
-		report.rest(nil, others)
-	}
-	return report
-}
-
-func (s *Stage) actor(r Record) string {
-	if s.backend.merges {
-		return r["proc.pid"]
-	}
-	return r["proc.pid"] + "/" + r["proc.tid"]
-}
-
-func (s *Stage) compare(report *Report, want []Expect, got []Record) {
-	if s.backend.merges {
-		report.merged(want, got)
-		return
-	}
-	report.inOrder(want, got)
 }
 
 // clear removes what an episode left, so that the next one gets its inodes again.
