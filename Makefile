@@ -15,7 +15,7 @@ SOURCES := $(shell find event watch mount process bpf fanotify source extract pl
 MATRIX  := $(BUILD)/scenarios.txt
 TALLY   := go run ./test/tally -above $(MATRIX)
 
-.PHONY: all run falco test test-vm test-all lint fmt bench bench-kernel fuzz fields setup clean help
+.PHONY: all run falco test test-vm test-all test-oracle lint fmt bench bench-kernel fuzz fields setup clean help
 
 all: $(BUILD)/libfim.so $(BUILD)/fim ## build the plugin and the command line (the default)
 
@@ -45,6 +45,10 @@ test-vm: setup ## run scripts and the tests of bpf in VMs, on KERNEL=5.10, 6.1, 
 test-all: setup ## run every script on every kernel and filesystem, for hours
 	@rm -f $(MATRIX)
 	go test -json -count=1 -timeout 12h ./test/scenario/vm -programs -all -limit 6h | $(TALLY)
+
+test-oracle: setup ## random operations against a model of its own: OPS of them, from SEED, natively or on KERNEL, with BREAK to fail
+	go test -v -count=1 -timeout 12h ./test/oracle$(if $(KERNEL),/vm -kernel=$(KERNEL) -limit=11h) \
+		-run TestNothingIsMissing -ops $(or $(OPS),20000) -seed $(or $(SEED),0) -break '$(BREAK)' $(if $(FS),-fs $(FS))
 
 lint: ## formatting, vet, staticcheck, and the import arrows
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

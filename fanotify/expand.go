@@ -63,7 +63,7 @@ func (g *Group) expand(dst []event.Op, r *record, watched bool) []event.Op {
 	if has(unix.FAN_CLOSE_WRITE) && g.closed(r.object, r.pid, has(unix.FAN_MODIFY)) || has(unix.FAN_CREATE) && g.closedBefore(r) {
 		add(event.OpClose)
 	}
-	if has(unix.FAN_ATTRIB) || timesOnly {
+	if has(unix.FAN_ATTRIB) && !g.replaced(r) || timesOnly {
 		add(event.OpAttrib)
 	}
 	if has(unix.FAN_RENAME) {
@@ -101,7 +101,7 @@ func (g *Group) createOp(r *record) event.Op {
 	if r.mask&unix.FAN_ONDIR != 0 {
 		return event.OpMkdir
 	}
-	if g.changed.has(r.object) && !g.unnamed.has(r.object) {
+	if g.changed.has(r.object) && g.named(r.object) {
 		return event.OpLink
 	}
 	switch g.identify(r).kind {

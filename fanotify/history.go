@@ -3,6 +3,8 @@
 package fanotify
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +27,9 @@ type history struct {
 	// gone holds files and directories whose last name was removed.
 	gone  *recent[struct{}]
 	types *recent[event.Type]
+	// newcomers holds which directory a rename brought to a place, for as long as it
+	// is there; see replaced.
+	newcomers *recent[ref]
 	writers
 }
 
@@ -40,12 +45,13 @@ type unnamed struct {
 
 func newHistory() history {
 	return history{
-		changed: newRecent[struct{}](1 << 14),
-		unnamed: newRecent[unnamed](1 << 12),
-		opening: newRecent[struct{}](1 << 12),
-		gone:    newRecent[struct{}](1 << 14),
-		types:   newRecent[event.Type](1 << 14),
-		writers: writers{newRecent[[]writer](1 << 16)},
+		changed:   newRecent[struct{}](1 << 14),
+		unnamed:   newRecent[unnamed](1 << 12),
+		opening:   newRecent[struct{}](1 << 12),
+		gone:      newRecent[struct{}](1 << 14),
+		types:     newRecent[event.Type](1 << 14),
+		newcomers: newRecent[ref](1 << 12),
+		writers:   writers{newRecent[[]writer](1 << 16)},
 	}
 }
 
@@ -82,6 +88,13 @@ func (g *Group) unlinked(r *record) bool {
 	}
 	g.unnamed.put(r.object, unnamed{})
 	return true
+}
+
+// named says whether the file had a name before: one that was made with O_TMPFILE has
+// none until it is published.
+func (g *Group) named(object ref) bool {
+	u, ok := g.unnamed.get(object)
+	return !ok || u.name != ""
 }
 
 // isNamed says whether the file really has, or has had, the name in the event.
@@ -121,10 +134,34 @@ func (g *Group) follow(w *waiting) {
 	}
 }
 
+// key is the place as one key.
+func (p place) key() []byte { return []byte(p.parent + "/" + p.name) }
+
+// replaced says whether the event is of a directory that a rename has just replaced by
+// another. The kernel raises one of changed attributes for it (fsnotify_link_count in
+// fsnotify_move of include/linux/fsnotify.h), but nobody changed any.
+func (g *Group) replaced(r *record) bool {
+	if r.mask != unix.FAN_ATTRIB|unix.FAN_ONDIR {
+		return false
+	}
+	dir := subject(r)
+	n := g.tree.nodes[string(dir)]
+	if n == nil || n.kind != placed {
+		return false
+	}
+	newcomer, ok := g.newcomers.get(n.place.key())
+	return ok && !bytes.Equal(newcomer, dir)
+}
+
 func (g *Group) followDir(r *record, round uint64) {
 	at := place{string(r.dir), string(r.name)}
+	if r.mask&(unix.FAN_CREATE|unix.FAN_DELETE|unix.FAN_RENAME) != 0 {
+		g.newcomers.remove(at.key())
+	}
 	if r.mask&unix.FAN_RENAME != 0 {
-		g.tree.move(r.object, at, place{string(r.newDir), string(r.newName)}, round)
+		to := place{string(r.newDir), string(r.newName)}
+		g.newcomers.put(to.key(), slices.Clone(r.object))
+		g.tree.move(r.object, at, to, round)
 		return
 	}
 	if r.mask&unix.FAN_CREATE != 0 {

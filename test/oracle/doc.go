@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package oracle holds fim to an account of its own of what happened. Threads of
+// several processes do random operations on files, through several mounts, in
+// several mount namespaces, on several filesystems, while "fim watch --format json"
+// runs beside them. What must be told follows from what the calls returned and what
+// lstat(2) says: nothing may be missing, nothing extra, nothing wrong.
+//
+// It shares no code with fim and no opinion either: patterns, paths and JSON lines
+// have a second, smaller model here.
+//
+//	go test ./test/oracle -ops 10000 -seed 7
+//
+// An episode is a few hundred steps in a fresh tree of directories, and follows from
+// its seed alone. Each worker owns its names, so it knows what a call does to them;
+// directories above are moved under a lock, so that each path is known at each
+// moment. One that fails is run again with fewer and fewer steps, and the shortest
+// list that still fails is printed with the seed.
+//
+// The fanotify backend is held to what it can know: events of one process on one
+// object may be merged while nobody reads, so each must come at least once, no more
+// often than it happened, in any order.
+//
+// -break drop, dup, swapdev or stalepath spoils what fim said on its way here, and
+// the test must then fail.
+//
+// Compared are the operation, the paths on the host and as the process saw them, old and
+// new, inode, device, type, sizes, result, process and thread. Not compared are the view
+// path of truncations, times and extended attributes on eBPF, which is not always that of
+// the call, and what came of a descriptor that was written to where only Go can tell that
+// nobody watches, and then moved; see backend.go and opening.go.
+//
+// Overlayfs is among the filesystems only where -fs names it: one action there is not
+// yet one event.
+package oracle

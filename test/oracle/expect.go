@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Expect is what one event must say.
+type Expect struct {
+	Record
+	// Maybe says that it need not come.
+	Maybe bool
+	// May are the keys that may be absent.
+	May []string
+	// Step is what made it happen.
+	Step string
+}
+
+// telling are the keys that say something by being there.
+var telling = []string{"old.host_path", "old.view_path", "old.inode", "lost.count"}
+
+// varying are the keys of which any of several values may do: "symlink|create".
+var varying = []string{"op", "type"}
+
+// absent as a value says that the key must not be there.
+const absent = "-"
+
+// scene is what a fact needs to become an event: where its spots are.
+type scene struct {
+	watched patterns
+	spots   map[Spot]place
+	pid     int
+	tid     int
+}
+
+// expects returns the event of a fact, and whether there is one: of what is not watched,
+// and leads to nothing that is, nothing is told.
+func (s scene) expects(f Fact) (Record, bool) {
+	at := s.spots[f.At]
+	r := Record{
+		"op": f.Op, "res": "SUCCESS",
+		"host_path": at.host(), "view_path": at.seen(),
+		"inode": number(f.File.Ino), "dev": number(f.File.Dev), "type": typeOf(f.File.Mode),
+		"proc.pid": strconv.Itoa(s.pid), "proc.tid": strconv.Itoa(s.tid),
+	}
+	told := s.watched.covers(at.host())
+	if f.From != none {
+		from := s.spots[f.From]
+		r["old.host_path"], r["old.view_path"] = from.host(), from.seen()
+		told = told || s.watched.covers(from.host())
+		if f.Op == "rename" && r["type"] == "directory" {
+			told = told || s.watched.leads(at.host()) || s.watched.leads(from.host())
+		}
+	}
+	if f.Replaced != 0 {
+		r["old.inode"] = number(f.Replaced)
+	}
+	if f.Size != unsized {
+		r["size"] = strconv.FormatInt(f.Size, 10)
+	}
+	if f.Old != unsized {
+		r["old.size"] = strconv.FormatInt(f.Old, 10)
+	}
+	return r, told
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func typeOf(mode uint32) string {
+	return map[uint32]string{
+		unix.S_IFREG: "file", unix.S_IFDIR: "directory", unix.S_IFLNK: "symlink", unix.S_IFIFO: "fifo",
+		unix.S_IFSOCK: "socket", unix.S_IFCHR: "char", unix.S_IFBLK: "block",
+	}[mode&unix.S_IFMT]
+}
+
+// differs returns how an event is not the one that is wanted, or "".
+func (e Expect) differs(got Record) string {
+	var why []string
+	for _, key := range shown {
+		want, says := e.Record[key]
+		have, ok := got[key]
+		switch {
+		case !says && ok && slices.Contains(telling, key):
+			why = append(why, fmt.Sprintf("%s is %s, and there was none", key, quoted(have)))
+		case !says || want == have || slices.Contains(varying, key) && either(want, have):
+		case want == absent && ok:
+			why = append(why, fmt.Sprintf("%s is %s and cannot be known", key, quoted(have)))
+		case want == absent, !ok && slices.Contains(e.May, key):
+		case !ok:
+			why = append(why, fmt.Sprintf("%s is absent, not %s", key, quoted(want)))
+		default:
+			why = append(why, fmt.Sprintf("%s is %s, not %s", key, quoted(have), quoted(want)))
+		}
+	}
+	return strings.Join(why, ", ")
+}
+
+func either(want, have string) bool {
+	return strings.Contains("|"+want+"|", "|"+have+"|")
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"os"
+	"strconv"
+)
+
+// Judge compares what was told, as spoil leaves it, with what should be: thread by
+// thread, or process by process where events do not tell the thread. What nobody of the
+// cast did must not be there, but for what this process does itself to prepare.
+func (e *Episode) Judge(spoil fault) Report {
+	var report Report
+	want := map[string][]Expect{}
+	for _, w := range e.workers {
+		report.Ops += w.ops
+		report.Wanted += len(w.want)
+		for _, one := range w.want {
+			want[e.actor(one.Record)] = append(want[e.actor(one.Record)], one)
+		}
+	}
+	told := e.told(spoil)
+	for who := range want {
+		e.compare(&report, want[who], told[who])
+	}
+	for who, got := range told {
+		report.Events += len(got)
+		if want[who] == nil {
+			report.rest(nil, got)
+		}
+	}
+	return report
+}
+
+// told returns the spoilt events of each actor.
+func (e *Episode) told(spoil fault) map[string][]Record {
+	self := strconv.Itoa(os.Getpid())
+	told := map[string][]Record{}
+	for _, one := range e.got {
+		for _, r := range spoil(one) {
+			if r["proc.pid"] != self || r.is("lost") {
+				told[e.actor(r)] = append(told[e.actor(r)], r)
+			}
+		}
+	}
+	return told
+}
+
+func (e *Episode) actor(r Record) string {
+	if e.merges {
+		return r["proc.pid"]
+	}
+	return r["proc.pid"] + "/" + r["proc.tid"]
+}
+
+func (e *Episode) compare(report *Report, want []Expect, got []Record) {
+	if e.merges {
+		report.merged(want, got)
+		return
+	}
+	report.inOrder(want, got)
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"path"
+	"time"
+)
+
+// worker does the steps of one thread in an episode and collects what must be told.
+type worker struct {
+	*line
+	world *World
+	fs    string
+	nests [2]int
+	// views are the mounts that its process has of the world; the first shows it all.
+	views []view
+	held  *entry
+	// opening is what was told of the file that is held.
+	opening *opening
+	watched patterns
+	backend backend
+	// quiet waits until nothing is left that a backend could merge with what comes.
+	quiet func() error
+
+	ops  int
+	want []Expect
+}
+
+// do does one step. What it finds at its names, and where these are, stays so until it
+// is done: the names are its own, and no directory above moves.
+func (w *worker) do(s Step) error {
+	if s.moves() {
+		return w.move(s)
+	}
+	w.world.mu.RLock()
+	defer w.world.mu.RUnlock()
+	a, b := w.name(s.A), w.name(s.B)
+	v := pick(w.views, s.View, w.rel(a), w.rel(b))
+	if s.Do == "hold" {
+		v = w.views[0] // the others may lose sight of it
+	}
+	at, bt := place{w.world, w.rel(a), v}, place{w.world, w.rel(b), v}
+	answer, err := w.line.do(Call{Do: s.Do, A: at.seen(), B: bt.seen(), N: s.N, Nobody: s.Nobody})
+	if err != nil {
+		return err
+	}
+	spots := map[Spot]place{atA: at, atB: bt}
+	if w.held != nil {
+		spots[held] = place{w.world, path.Join(w.world.nest(w.held.nest), w.held.rel()), w.held.view}
+	}
+	w.told(s, answer, spots)
+	w.follow(s, a, b, v, answer)
+	return nil
+}
+
+// move moves a directory while nothing else happens in this world.
+func (w *worker) move(s Step) error {
+	w.world.mu.Lock()
+	defer w.world.mu.Unlock()
+	m, ok := w.world.plan(s, w.nests)
+	if !ok {
+		return nil
+	}
+	if err := w.quiet(); err != nil {
+		return err
+	}
+	v := pick(w.views, s.N, m.from, m.to)
+	at, bt := place{w.world, m.from, v}, place{w.world, m.to, v}
+	c := Call{Do: "rename", A: at.seen(), B: bt.seen(), Nobody: s.Nobody}
+	if m.exchange {
+		c.Do = "exchange"
+	}
+	answer, err := w.line.do(c)
+	if err != nil {
+		return err
+	}
+	if len(answer.Facts) > 0 {
+		m.commit()
+	}
+	w.told(s, answer, map[Spot]place{atA: at, atB: bt})
+	return nil
+}
+
+func (w *worker) name(n Name) ownName { return ownName{w.nests[n.Nest], n.Rel} }
+
+func (w *worker) rel(n ownName) string { return path.Join(w.world.nest(n.nest), n.rel) }
+
+// told adds what must be told of an answer.
+func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
+	w.ops++
+	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid}
+	opened := &opening{first: unsized}
+	for _, f := range a.Facts {
+		o := opened
+		if f.At == held {
+			o = w.opening
+		}
+		host := spots[f.At].host()
+		t := o.note(&f, w.watched.covers(host), w.watched.doubted(host), time.Now())
+		r, ok := scene.expects(f)
+		if ok && !w.backend.silent(f, t) {
+			w.want = append(w.want, w.backend.limit(Expect{Record: r, Step: s.String()}, f, t, w.fs))
+		}
+	}
+	if s.Do == "hold" && w.held == nil {
+		w.opening = opened
+	}
+}
+
+// follow keeps in mind what the file that is held is called.
+func (w *worker) follow(s Step, a, b ownName, v view, answer Answer) {
+	switch {
+	case s.Do == "hold" && w.held == nil:
+		w.hold(a, v, answer)
+	case s.Do == "drop":
+		w.held = nil
+	case w.held == nil || len(answer.Facts) == 0:
+	case s.Do == "unlink" || s.Do == "rmdir":
+		w.held.removed(a)
+	case s.Do == "rename" && len(answer.Facts) == 2:
+		w.held.exchanged(a, b)
+	case s.Do == "rename":
+		w.held.renamed(a, b)
+	}
+}
+
+// hold remembers the file that was opened, if one was.
+func (w *worker) hold(a ownName, v view, answer Answer) {
+	if answer.Open {
+		w.held = newEntry(a, v)
+	}
+}
