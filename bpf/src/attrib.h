@@ -68,10 +68,12 @@ static __always_inline void forget_before(struct dentry *dentry)
 	bpf_map_delete_elem(&old_acls, &subject);
 }
 
-// begun drafts a deed on a file that keeps its name, if it is to be told.
+// begun drafts a deed on a file that keeps its name, if it is to be told. Its mount
+// is that of phase one, if the caller does not know it.
 static __always_inline struct scratch *begun(struct counters *counted, u32 *slot, struct deed *deed, struct call *call)
 {
 	struct scratch *s;
+	u64 mnt;
 
 	if (unnamed(deed->dentry))
 		return NULL;
@@ -79,7 +81,9 @@ static __always_inline struct scratch *begun(struct counters *counted, u32 *slot
 	deed->state = state_itself(counted, deed->dentry);
 	if (deed->state == DEAD)
 		return NULL;
-	deed->mnt = take_mount(deed->dentry);
+	mnt = take_mount(deed->dentry);
+	if (!deed->mnt)
+		deed->mnt = mnt;
 	s = NULL;
 	if (own()) {
 		count(counted->ignored);

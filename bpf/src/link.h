@@ -54,6 +54,25 @@ static __always_inline void on_link(struct call *call)
 		emit_link(counted, &deed, old, named);
 }
 
-SECURITY_HOOK(path_link, on_path(new_dir, new_dentry, OP_LINK), struct dentry *old_dentry,
+// on_path_link keeps the mount if either name may be watched.
+static __always_inline void on_path_link(struct dentry *old, const struct path *dir, struct dentry *new)
+{
+	struct counters *counted = counters(HOOK_STASH);
+	struct dentry *parent = fetch(dir, dentry);
+	struct vfsmount *mnt = fetch(dir, mnt);
+	struct stash stash = {.op = OP_LINK};
+
+	if (!counted)
+		return;
+	count(counted->seen);
+	if (state_of(counted, parent) == DEAD && dir_state(counted, old) == DEAD)
+		return;
+	stash.dentry = (u64)new;
+	stash.parent = (u64)parent;
+	stash.mnt = (u64)mnt;
+	keep(counted, &stash);
+}
+
+SECURITY_HOOK(path_link, on_path_link(old_dentry, new_dir, new_dentry), struct dentry *old_dentry,
 	      const struct path *new_dir, struct dentry *new_dentry)
 RESULT_HOOK(vfs_link, 2, on_link)

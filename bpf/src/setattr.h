@@ -36,14 +36,21 @@ static __always_inline u32 setting(u32 valid)
 	return valid & (ATTR_ATIME | ATTR_MTIME) ? OP_UTIMES : 0;
 }
 
+// through is the open file by which the attributes are set, as ftruncate(2) does and
+// open(2) with O_TRUNC.
+static __always_inline struct file *through(struct iattr *attr, u32 valid)
+{
+	return valid & ATTR_FILE ? fetch(attr, ia_file) : NULL;
+}
+
 // file_of is the open file that is truncated and whose close is to be told.
 static __always_inline struct file *file_of(struct iattr *attr, u32 valid)
 {
 	struct file *file;
 
-	if ((valid & (ATTR_SIZE | ATTR_FILE)) != (ATTR_SIZE | ATTR_FILE))
+	if (!(valid & ATTR_SIZE))
 		return NULL;
-	file = fetch(attr, ia_file);
+	file = through(attr, valid);
 	if (!file || !(fetch(file, f_mode) & FMODE_WRITE) || nameless(file))
 		return NULL;
 	return file;
@@ -79,11 +86,14 @@ static __always_inline void on_setattr(struct call *call)
 	struct iattr *attr = (void *)call->arg[1];
 	u32 valid = fetch(attr, ia_valid);
 	struct deed deed = {.op = setting(valid), .dentry = (void *)call->arg[0]};
-	struct file *file = file_of(attr, valid);
+	struct file *file = through(attr, valid);
 
 	if (!deed.op)
 		return;
+	if (file)
+		deed.mnt = (u64)fetch(file, f_path.mnt);
 	changed(HOOK_ATTRIB, &deed, call);
+	file = file_of(attr, valid);
 	if (file && !error_of(call))
 		written(file);
 }

@@ -15,7 +15,7 @@ type backend struct {
 	// seen; then it is that of all.
 	attempts bool
 	// viewless are operations on whose way nothing tells the mount, so that the view path
-	// may be absent, or that of what the thread did to the file before.
+	// may be absent; a wrong one is a fault all the same.
 	viewless []string
 	// as are operations that it tells as others.
 	as map[string]string
@@ -23,7 +23,7 @@ type backend struct {
 
 var backends = map[string]backend{
 	"ebpf": {
-		viewless: []string{"setxattr", "removexattr", "utimes", "truncate"},
+		viewless: []string{"setxattr", "removexattr"},
 	},
 	"fanotify": {
 		merges: true,
@@ -52,10 +52,7 @@ func (b backend) limit(e Expect, f Fact, t manner, fs string) Expect {
 		}
 	}
 	if slices.Contains(b.viewless, f.Op) {
-		delete(e.Record, "view_path")
-	}
-	if f.Op == "link" && t.outside { // where nothing is watched, nobody looks for the mount
-		e.May = []string{"view_path", "old.view_path"}
+		e.May = append(e.May, "view_path")
 	}
 	if as, ok := b.as[e.Record["op"]]; ok {
 		e.Record["op"] = as

@@ -25,10 +25,10 @@
 // the test must then fail.
 //
 // Compared are the operation, the paths on the host and as the process saw them, old and
-// new, inode, device, type, sizes, result, process and thread. Not compared are the view
-// path of truncations, times and extended attributes on eBPF, which is not always that of
-// the call, and what came of a descriptor that was written to where only Go can tell that
-// nobody watches, and then moved; see backend.go and opening.go.
+// new, inode, device, type, sizes, result, process and thread. The view path of extended
+// attributes may be absent on eBPF, and it is not compared what came of a descriptor that
+// was written to where only Go can tell that nobody watches, and then moved; see
+// backend.go and opening.go.
 //
 // Overlayfs is among the filesystems only where -fs names it: one action there is not
 // yet one event.
