@@ -60,7 +60,7 @@ const every = `.*`
 
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given.
-const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-out|mknod-kinds|mmap-kinds|mount-(bind-view|over)|` +
+const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-out|mknod-kinds|mmap-kinds|mount-(above|bind-every-operation|over)|` +
 	`names-every-operation\.invalid-utf8|refused-(attributes|rmdir-told|told)|rename-exchange|tree-moved-in|unlink-open-file|` +
 	`write-(fallocate|mmap|open-truncate)`
 
