@@ -38,13 +38,13 @@ test: setup all lint ## run every test there is
 	@rm -f $(MATRIX)
 	go test -json -count=1 -timeout 60m ./... | $(TALLY)
 
-test-vm: setup ## run scripts and the tests of bpf in VMs, on KERNEL=5.10, 6.1, 6.12 or 7.2 (default: each)
+test-vm: setup ## run every script and the tests of bpf in VMs, on KERNEL=5.10, 6.1, 6.12 or 7.2 (default: each)
 	@rm -f $(MATRIX)
-	go test -json -count=1 -timeout 60m ./test/scenario/vm -programs $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
+	go test -json -count=1 -timeout 3h ./test/scenario/vm -whole -programs $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
 
 test-all: setup ## run every script on every kernel and filesystem, for hours
 	@rm -f $(MATRIX)
-	go test -json -count=1 -timeout 12h ./test/scenario/vm -programs -all -limit 6h | $(TALLY)
+	go test -json -count=1 -timeout 12h ./test/scenario/vm -programs -all | $(TALLY)
 
 test-oracle: setup ## random operations against a model of its own: OPS of them, from SEED, natively or on KERNEL, with BREAK to fail
 	go test -v -count=1 -timeout 12h ./test/oracle$(if $(KERNEL),/vm -kernel=$(KERNEL) -limit=11h) \

@@ -28,7 +28,7 @@ const opID = 0
 // character by character, so "fs.dev" beside "fs.dev.major" is fine, but no
 // name may be the beginning of a built-in one (fs.path.name and its kind).
 var fields = []Field{
-	one("fs.op", "What happened: open, create, modify, close, truncate, mmap (a shared mapping that can write), rename, link, symlink, unlink, mkdir, rmdir, mknod, chmod, chown, utimes, setxattr, removexattr, setacl, chattr or exec; attrib where it is not known which of the attributes changed; or lost, when events did not arrive.",
+	one("fs.op", "What happened: open, create, modify, close, truncate, mmap (a shared mapping that can write), rename, link, symlink, unlink, mkdir, rmdir, mknod, chmod, chown, utimes, setxattr, removexattr, setacl, chattr, exec, mount or umount (a mount that comes on a watched path or above one and hides files, or goes); attrib where it is not known which of the attributes changed; or lost, when events did not arrive.",
 		"create", func(x *Extractor) any { return opValues[x.op] }),
 	truth("fs.failed", "Whether the operation was refused, which is told where the key failed asks for it. fs.res then says why.",
 		"false", func(e *event.Event) (bool, bool) { return e.Failed, e.Failed || len(e.Res) > 0 }),

@@ -14,6 +14,7 @@
 //
 //	-kernel 6.12   that kernel alone
 //	-scripts RE    those scripts alone, on every filesystem of the plan
+//	-whole         every script on every kernel
 //	-all           every script on every kernel and filesystem
 //
 // The tests of package bpf run in guests too, as TestProgramsOnKernels/6.12/….

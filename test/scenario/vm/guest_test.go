@@ -25,6 +25,7 @@ var (
 	kernelFlag   = flag.String("kernel", "", "the kernel to run on; all when empty")
 	scriptsFlag  = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
 	programsFlag = flag.Bool("programs", false, "also run the tests of the package bpf, in guests with two processors")
+	wholeFlag    = flag.Bool("whole", false, "every script on every kernel")
 	allFlag      = flag.Bool("all", false, "every script on every kernel and filesystem")
 	limitFlag    = flag.Duration("limit", time.Hour, "how long a guest may take")
 )
@@ -92,7 +93,7 @@ func boot(ctx context.Context, kernel string, processors int, dir, script string
 
 func TestScenariosOnKernels(t *testing.T) {
 	t.Parallel()
-	plan, err := choose(*allFlag, *kernelFlag, *scriptsFlag)
+	plan, err := choose(asked(), *kernelFlag, *scriptsFlag)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +117,16 @@ func TestScenariosOnKernels(t *testing.T) {
 			}
 		})
 	}
+}
+
+func asked() extent {
+	switch {
+	case *allFlag:
+		return all
+	case *wholeFlag:
+		return whole
+	}
+	return each
 }
 
 // ended is a guest that has run.
@@ -203,7 +214,7 @@ func TestProgramsOnKernels(t *testing.T) {
 		t.Skip("takes as long as all scripts: make test-vm runs it")
 	}
 	t.Parallel()
-	plan, err := choose(false, *kernelFlag, "")
+	plan, err := choose(each, *kernelFlag, "")
 	if err != nil {
 		t.Fatal(err)
 	}

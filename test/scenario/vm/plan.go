@@ -68,7 +68,8 @@ const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-out|mknod-
 // and names that the kernel forgets.
 const lacking = `attributes-(flags.*|idmapped)|open-by-handle-cold|refused-flags`
 
-// landing is what every change runs; the whole is `make test-all`.
+// landing is what every change runs; `make test-vm` runs every script on tmpfs, the
+// whole is `make test-all`.
 var landing = []guest{
 	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", `write-reflink`}}},
 	{"5.10", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}}},
@@ -79,16 +80,27 @@ var landing = []guest{
 // filesystems are those of the whole matrix.
 var filesystems = []string{"tmpfs", "ext4", "xfs", "btrfs"}
 
+// extent is how much of the matrix runs.
+type extent int
+
+const (
+	each  extent = iota // what every change runs
+	whole               // every script on every kernel
+	all                 // and on every filesystem
+)
+
 // choose returns the plan that the flags ask for: "" for a kernel or for
 // scripts leaves them as they are.
-func choose(all bool, kernel, scripts string) ([]guest, error) {
+func choose(much extent, kernel, scripts string) ([]guest, error) {
 	var plan []guest
 	for _, g := range landing {
 		if kernel != "" && g.kernel != kernel {
 			continue
 		}
-		g.runs = slices.Clone(g.runs)
-		if all {
+		switch g.runs = slices.Clone(g.runs); much {
+		case whole:
+			g.runs[0].scripts = every // which is on tmpfs
+		case all:
 			g.runs = nil
 			for _, fs := range filesystems {
 				g.runs = append(g.runs, run{fs, every})

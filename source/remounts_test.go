@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/mount"
+	"github.com/falco-fim/fim/watch"
+)
+
+// remountsOf watches /w and /a/b/*.conf.
+func remountsOf(t *testing.T) *remounts {
+	t.Helper()
+	set, err := watch.Compile(watch.Options{Include: patterns([]string{"/w", "/a/b/*.conf"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing is at this root, so that no mount is asked what it shows.
+	return newRemounts(setup{set: set, ops: event.Ops(), root: t.TempDir()})
+}
+
+// told returns what comes at once, with a backend of which nothing does.
+func told(t *testing.T, r *remounts, now *mount.Table) string {
+	t.Helper()
+	nothing := func(*event.Event, time.Time) error { return os.ErrDeadlineExceeded }
+	var all []string
+	for {
+		var e event.Event
+		if err := r.next(&e, time.Time{}, func() *mount.Table { return now }, nothing); err != nil {
+			return strings.Join(all, ", ")
+		}
+		all = append(all, fmt.Sprintf("%s %s by %d", e.Op, e.File.HostPath, e.Proc.Pid))
+	}
+}
+
+func TestWhatComesAndGoesInTheMountTableIsTold(t *testing.T) {
+	const w, n, x = "30 20 0:30 / /w rw - tmpfs t rw\n", "31 30 0:31 / /w/n rw - tmpfs t rw\n", "32 20 0:32 / /x rw - tmpfs t rw\n"
+	for _, row := range []struct{ name, before, now, want string }{
+		{"nothing", w, w, ""},
+		{"a mount on a watched directory", "", w, "mount /w by 0"},
+		{"one beneath", w, w + n, "mount /w/n by 0"},
+		{"one beside", w, w + x, ""},
+		{"one above what a pattern names", "", "33 20 0:33 / /a rw - tmpfs t rw\n", "mount /a by 0"},
+		{"one on the directory that the pattern names files of", "", "33 20 0:33 / /a/b rw - tmpfs t rw\n", "mount /a/b by 0"},
+		{"one on a name that begins alike", "", "33 20 0:33 / /a/bc rw - tmpfs t rw\n33 20 0:33 / /w2 rw - tmpfs t rw\n", ""},
+		{"two that go, the last first", w + n, "", "umount /w/n by 0, umount /w by 0"},
+		{"one that is replaced", w, "34 20 0:34 / /w rw - tmpfs t rw\n", "umount /w by 0, mount /w by 0"},
+		{"one that is moved", w, "30 20 0:30 / /w/m rw - tmpfs t rw\n", "umount /w by 0, mount /w/m by 0"},
+		{"another with the number of the first", w, "30 20 0:40 / /w rw - xfs x rw\n", "umount /w by 0, mount /w by 0"},
+		{"options that change", w, "30 20 0:30 / /w ro - tmpfs t ro\n", ""},
+	} {
+		r := remountsOf(t)
+		if got := told(t, r, table(t, 0, 0, row.before).Table); got != "" {
+			t.Errorf("%s: of what was there before: %s", row.name, got)
+		}
+		if got := told(t, r, table(t, 0, 0, row.now).Table); got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// Of a backend that tells who mounts, an event waits for that, and comes before what
+// was done there.
+func TestAMountWaitsForWhoDidIt(t *testing.T) {
+	const w = "30 20 0:30 / /w rw - tmpfs t rw\n"
+	r := remountsOf(t)
+	r.told = true
+	now := table(t, 0, 0, "").Table
+	soon := bootNow()
+	backend := []func(e *event.Event) error{
+		func(e *event.Event) error { e.Op, e.Boot = event.OpCreate, soon; return nil }, // from before the table
+		func(e *event.Event) error { // the mount is told of, and what was done there
+			r.by(event.OpMount, 30, soon+1, &event.Process{Pid: 7})
+			e.Op, e.Boot = event.OpUnlink, soon+2
+			return nil
+		},
+		func(*event.Event) error { return os.ErrDeadlineExceeded },
+	}
+	var got []string
+	next := func() error {
+		var e event.Event
+		err := r.next(&e, time.Time{}, func() *mount.Table { return now }, func(e *event.Event, _ time.Time) error {
+			one := backend[0]
+			backend = backend[1:]
+			return one(e)
+		})
+		if err == nil {
+			got = append(got, fmt.Sprintf("%s by %d at %d", e.Op, e.Proc.Pid, e.Boot-soon))
+		}
+		return err
+	}
+	r.look(now)
+	now = table(t, 0, 0, w).Table
+	for next() == nil {
+	}
+	want := "[create by 0 at 0 mount by 7 at 1 unlink by 0 at 2]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func TestOperationsThatAreNotAskedForAreNotTold(t *testing.T) {
+	r := remountsOf(t)
+	r.ops = []event.Op{event.OpUmount}
+	r.look(table(t, 0, 0, "").Table)
+	r.look(table(t, 0, 0, "30 20 0:30 / /w rw - tmpfs t rw\n").Table)
+	if got := told(t, r, table(t, 0, 0, "").Table); got != "umount /w by 0" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What never comes about would otherwise be kept for ever.
+func TestWhoIsForgottenWhereNothingComesOfIt(t *testing.T) {
+	r := remountsOf(t)
+	for id := range 10 * maxActors {
+		r.by(event.OpMount, id, 1, &event.Process{Pid: 7})
+	}
+	if len(r.who) > maxActors {
+		t.Errorf("keeps %d", len(r.who))
+	}
+}
