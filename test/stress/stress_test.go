@@ -8,6 +8,7 @@ package stress_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -223,11 +224,18 @@ func leftNothing(t *testing.T, out string) {
 
 func TestNoSignalHandlerRunsOnAGoroutinesStack(t *testing.T) {
 	params := recorded(t, many)
-	if out := run(t, "unprotected", "{}", params, 20000); seen(t, out, "foreign") == 0 {
+	// Go itself ends some of these hosts: the handler finds the stack of a goroutine too
+	// short, or the runtime finds its own overrun.
+	var aborted *exec.ExitError
+	out, err := command(t, "unprotected", "{}", params, 20000).Output()
+	if err != nil && !errors.As(err, &aborted) {
+		t.Fatal(err)
+	}
+	if err == nil && seen(t, string(out), "foreign") == 0 {
 		t.Errorf("handlers without SA_ONSTACK were always on a good stack, so this test finds nothing: %s", out)
 	}
-	out := run(t, "signals", "{}", params, 20000)
-	if n := seen(t, out, "foreign"); n > 0 {
-		t.Errorf("%d of %d handlers", n, seen(t, out, "handled"))
+	protected := run(t, "signals", "{}", params, 20000)
+	if n := seen(t, protected, "foreign"); n > 0 {
+		t.Errorf("%d of %d handlers", n, seen(t, protected, "handled"))
 	}
 }
