@@ -45,7 +45,7 @@ static __always_inline void tell_who(struct counters *counted, u32 op, u64 addre
 	s->record.time = bpf_ktime_get_boot_ns();
 	s->record.op = op;
 	s->record.mount_id = BPF_CORE_READ(m, mnt_id);
-	fill_actor(&s->record.actor);
+	fill_who(slot);
 	send(counted, slot, s);
 }
 
