@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -111,7 +112,7 @@ func (s setting) setup(env *testscript.Env) error {
 func (r *run) tearDown(t testscript.T) {
 	var errs []error
 	for _, job := range r.jobs {
-		errs = append(errs, job.Process.Kill())
+		errs = append(errs, syscall.Kill(-job.Process.Pid, syscall.SIGKILL)) // and what it started
 		job.Wait()
 	}
 	if r.watcher != nil {
