@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"time"
@@ -53,16 +54,20 @@ func effective(a []string) error {
 	return unix.Setresuid(-1, id, -1)
 }
 
+// awaiting is longer than any guest takes, and shorter than a test run.
+const awaiting = 5 * time.Minute
+
 // await waits until something is at a path, by looking, which no backend
 // reports.
 func await(a []string) error {
-	for {
+	for end := time.Now().Add(awaiting); time.Now().Before(end); {
 		_, err := os.Lstat(a[0])
 		if !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		time.Sleep(time.Millisecond)
 	}
+	return fmt.Errorf("nothing is at %q after %s", a[0], awaiting)
 }
 
 // dive makes a directory, unless it is there, and goes into it, COUNT times: to where no path leads

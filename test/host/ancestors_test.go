@@ -3,7 +3,6 @@
 package host
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/falco-fim/fim/event"
@@ -44,22 +43,5 @@ func TestRulesAskForTheProcessesAboveAndForContainers(t *testing.T) {
 		"as another user: root 0 1000",
 		"on the host: cron <NA>",
 	}
-	var lines []byte
-	for _, e := range events {
-		lines = append(event.AppendText(lines, e), '\n')
-	}
-	file := filepath.Join(t.TempDir(), "events.jsonl")
-	writeFile(t, file, string(lines))
-	got, err := Replay(t, Options{Rules: rules, Open: "file://" + file, All: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range max(len(got), len(want)) {
-		switch {
-		case i >= len(got):
-			t.Errorf("missing: %s", want[i])
-		case i >= len(want) || got[i].Rule+": "+got[i].Text != want[i]:
-			t.Errorf("got %s: %s, want %q", got[i].Rule, got[i].Text, want[min(i, len(want)-1)])
-		}
-	}
+	alertsAre(t, events, rules, want)
 }

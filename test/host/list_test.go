@@ -48,6 +48,12 @@ func TestRulesAskForFlagsAndModes(t *testing.T) {
 		"a mode is a string: 4755>0755",
 		"nothing is known: modify <NA> <NA>",
 	}
+	alertsAre(t, events, rules, want)
+}
+
+// alertsAre replays events and compares what the rules say of them.
+func alertsAre(t *testing.T, events []*event.Event, rules []Rule, want []string) {
+	t.Helper()
 	var lines []byte
 	for _, e := range events {
 		lines = append(event.AppendText(lines, e), '\n')

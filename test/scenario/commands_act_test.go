@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -32,7 +31,6 @@ func (r *run) start(ts *testscript.TestScript, words []string) error {
 	}
 	cmd := r.command(ts, programs.actor, words[1:])
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that a script that fails ends all that it started
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -112,7 +111,7 @@ func (s setting) setup(env *testscript.Env) error {
 func (r *run) tearDown(t testscript.T) {
 	var errs []error
 	for _, job := range r.jobs {
-		errs = append(errs, syscall.Kill(-job.Process.Pid, syscall.SIGKILL)) // and what it started
+		errs = append(errs, job.Process.Kill())
 		job.Wait()
 	}
 	if r.watcher != nil {
