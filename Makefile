@@ -9,7 +9,7 @@ SHELL   := /bin/bash -o pipefail
 
 BUILD   := build
 LDFLAGS := -s -w -X main.version=$(VERSION)
-SOURCES := $(shell find event watch mount process bpf fanotify source extract plugin cmd -name '*.go' -o -name '*.o') go.mod go.sum
+SOURCES := $(shell find event watch mount links process bpf fanotify source extract plugin cmd -name '*.go' -o -name '*.o') go.mod go.sum
 
 # What ran on which kernel and filesystem, written by the tests in guests.
 MATRIX  := $(BUILD)/scenarios.txt

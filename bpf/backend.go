@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,10 +47,35 @@ type Options struct {
 	// before the host's mount table shows it, and when, as at. Whether it came about
 	// is not known. The process's memory is used again. Nil: nobody asks.
 	Remounting func(op event.Op, mount int, at uint64, p *event.Process)
+	// Learn is told each event that succeeded, of a watched file or directory, also
+	// of operations that are not wanted: what is done to names tells which files have
+	// several. dev is the device as Place has it. Nil: nobody learns.
+	Learn func(dev uint64, e *event.Event)
+	// Alias returns the place by which a file is watched that was used by a name
+	// which is not, and the pattern; ok is false if there is none. Nil: there never is.
+	Alias func(dev, inode uint64, used []byte) (place Place, pattern []byte, ok bool)
 
 	flavours traits // for tests: instead of the kernel's own
 	force    bool
 	unseen   string // for tests: a function whose programs are not attached
+}
+
+// naming are the operations on names, which are seen whatever is wanted: they tell
+// which files have several.
+var naming = []event.Op{event.OpRename, event.OpLink, event.OpUnlink}
+
+// seen are the operations that the programs send.
+func (o *Options) seen() []event.Op {
+	if o.Learn == nil {
+		return o.Ops
+	}
+	all := slices.Clone(o.Ops)
+	for _, op := range naming {
+		if !slices.Contains(all, op) {
+			all = append(all, op)
+		}
+	}
+	return all
 }
 
 // DefaultRingKiB is the size of the ring buffer if none is configured.
@@ -58,6 +84,7 @@ const DefaultRingKiB = 4096
 // Backend delivers the events of the programs.
 type Backend struct {
 	o       Options
+	asked   uint64 // operations wanted, bit by number
 	hooks   []*planned
 	objects *objects
 	links   attachments
@@ -86,7 +113,7 @@ func Open(o Options) (*Backend, error) {
 	if !o.force {
 		t = readTraits()
 	}
-	all, err := plan(kernel, t, o.Ops, o.Failed, rowsFor(o))
+	all, err := plan(kernel, t, o.seen(), o.Failed, rowsFor(o))
 	if err != nil {
 		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
@@ -95,6 +122,9 @@ func Open(o Options) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{o: o, hooks: all}
+	for _, op := range o.Ops {
+		b.asked |= 1 << op
+	}
 	if err := b.start(types, symbols, constantsFor(o, t, all, symbols.parted)); err != nil {
 		return nil, errors.Join(err, b.release())
 	}
@@ -197,11 +227,15 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 		if b.remounting(&r) {
 			continue
 		}
-		if b.decide(&r, e) {
+		if b.decide(&r, e) && b.learn(&r, e) {
 			return nil
 		}
 	}
 }
+
+// NoteFile tells the kernel side of a file that has several names. fd is open for it,
+// perhaps as O_PATH has it; any thread may call.
+func (b *Backend) NoteFile(fd int) error { return run(b.objects, armInode, uint64(fd)) }
 
 // Hooks reports what became of each hook, for `fim check`.
 func (b *Backend) Hooks() []Hook {

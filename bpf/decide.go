@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -39,6 +40,35 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 	b.view(r, e)
 	b.actor(r, &e.Proc)
 	return true
+}
+
+// alias decides whether the file is watched by another name than the one that was
+// used. What was done to the file has its watched name; what was done to a name has
+// that.
+func (b *Backend) alias(r *raw, e *event.Event) bool {
+	if b.o.Alias == nil {
+		return false
+	}
+	place, pattern, ok := b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
+	if !ok {
+		b.paths.unlike.Add(1)
+		return false
+	}
+	e.Watch, e.Reason = pattern, event.Hardlink
+	if slices.Contains(naming, e.Op) {
+		return true
+	}
+	e.File.AliasPath = e.File.HostPath
+	e.File.HostPath, e.File.Mountpoint, e.File.FSType = b.paths.keep(place.Host), place.Mountpoint, place.FSType
+	return true
+}
+
+// learn passes on what an event tells of names, and says whether it is wanted.
+func (b *Backend) learn(r *raw, e *event.Event) bool {
+	if b.o.Learn != nil && !e.Failed && r.Ino != 0 && (r.Now.Nlink > 1 || slices.Contains(naming, e.Op)) {
+		b.o.Learn(r.dev(), e)
+	}
+	return b.asked>>e.Op&1 != 0 || e.Failed && !slices.Contains(naming, e.Op)
 }
 
 func (b *Backend) actor(r *raw, p *event.Process) {
@@ -89,7 +119,7 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 		return false
 	}
 	if !r.placeable() {
-		return true
+		return !r.has(trampolinesFlagFLAG_ALIAS) || b.alias(r, e)
 	}
 	host, how, seen := b.side(r, r.path, e)
 	e.File.HostPath = host
@@ -101,6 +131,9 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 			e.Watch = old.Watch
 		}
 		how, seen = max(how, oldHow), seen || oldSeen
+	}
+	if how == notOurs && r.has(trampolinesFlagFLAG_ALIAS) {
+		return b.alias(r, e)
 	}
 	if how == notOurs && seen {
 		p.unlike.Add(1)

@@ -163,7 +163,7 @@ type constants struct {
 }
 
 func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (c constants) {
-	for _, op := range o.Ops {
+	for _, op := range o.seen() {
 		c.wanted |= 1 << op
 	}
 	if o.Failed {

@@ -26,6 +26,7 @@ const (
 	probesMapExecs                             = "execs"
 	probesMapFrames                            = "frames"
 	probesMapIdle                              = "idle"
+	probesMapInodes                            = "inodes"
 	probesMapJoins                             = "joins"
 	probesMapMoving                            = "moving"
 	probesMapOldAcls                           = "old_acls"
@@ -281,6 +282,7 @@ type probesMapSpecs struct {
 	Execs     *ebpf.MapSpec `ebpf:"execs"`
 	Frames    *ebpf.MapSpec `ebpf:"frames"`
 	Idle      *ebpf.MapSpec `ebpf:"idle"`
+	Inodes    *ebpf.MapSpec `ebpf:"inodes"`
 	Joins     *ebpf.MapSpec `ebpf:"joins"`
 	Moving    *ebpf.MapSpec `ebpf:"moving"`
 	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
@@ -368,6 +370,7 @@ type probesMaps struct {
 	Execs     *ebpf.Map `ebpf:"execs"`
 	Frames    *ebpf.Map `ebpf:"frames"`
 	Idle      *ebpf.Map `ebpf:"idle"`
+	Inodes    *ebpf.Map `ebpf:"inodes"`
 	Joins     *ebpf.Map `ebpf:"joins"`
 	Moving    *ebpf.Map `ebpf:"moving"`
 	OldAcls   *ebpf.Map `ebpf:"old_acls"`
@@ -398,6 +401,7 @@ func (m *probesMaps) Close() error {
 		m.Execs,
 		m.Frames,
 		m.Idle,
+		m.Inodes,
 		m.Joins,
 		m.Moving,
 		m.OldAcls,

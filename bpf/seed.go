@@ -213,6 +213,7 @@ const (
 	armSurvey = 2
 	armDrop   = 3
 	armArrive = 4
+	armInode  = 5
 )
 
 // run runs the program "arm" in this thread.

@@ -137,6 +137,7 @@ const (
 	trampolinesFlagFLAG_ACL        trampolinesFlag = 4096
 	trampolinesFlagFLAG_OLD_ACL    trampolinesFlag = 8192
 	trampolinesFlagFLAG_TEXT_CUT   trampolinesFlag = 16384
+	trampolinesFlagFLAG_ALIAS      trampolinesFlag = 32768
 )
 
 type trampolinesFrameKey struct {
@@ -164,6 +165,13 @@ const (
 	trampolinesHookHOOK_MOUNT   trampolinesHook = 13
 	trampolinesHookHOOKS        trampolinesHook = 14
 )
+
+type trampolinesInodeKey struct {
+	_      structs.HostLayout
+	Ino    uint64
+	Dev    uint32
+	Unused uint32
+}
 
 type trampolinesMove struct {
 	_       structs.HostLayout
@@ -350,7 +358,7 @@ type trampolinesSettings struct {
 	Whole    uint32
 	Stale    uint32
 	Sown     uint32
-	Unused   uint32
+	Linked   uint32
 }
 
 type trampolinesStash struct {
@@ -475,6 +483,7 @@ const (
 	trampolinesMapExecs                             = "execs"
 	trampolinesMapFrames                            = "frames"
 	trampolinesMapIdle                              = "idle"
+	trampolinesMapInodes                            = "inodes"
 	trampolinesMapJoins                             = "joins"
 	trampolinesMapMoving                            = "moving"
 	trampolinesMapOldAcls                           = "old_acls"
@@ -748,6 +757,7 @@ type trampolinesMapSpecs struct {
 	Execs     *ebpf.MapSpec `ebpf:"execs"`
 	Frames    *ebpf.MapSpec `ebpf:"frames"`
 	Idle      *ebpf.MapSpec `ebpf:"idle"`
+	Inodes    *ebpf.MapSpec `ebpf:"inodes"`
 	Joins     *ebpf.MapSpec `ebpf:"joins"`
 	Moving    *ebpf.MapSpec `ebpf:"moving"`
 	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
@@ -835,6 +845,7 @@ type trampolinesMaps struct {
 	Execs     *ebpf.Map `ebpf:"execs"`
 	Frames    *ebpf.Map `ebpf:"frames"`
 	Idle      *ebpf.Map `ebpf:"idle"`
+	Inodes    *ebpf.Map `ebpf:"inodes"`
 	Joins     *ebpf.Map `ebpf:"joins"`
 	Moving    *ebpf.Map `ebpf:"moving"`
 	OldAcls   *ebpf.Map `ebpf:"old_acls"`
@@ -865,6 +876,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Execs,
 		m.Frames,
 		m.Idle,
+		m.Inodes,
 		m.Joins,
 		m.Moving,
 		m.OldAcls,

@@ -61,6 +61,9 @@ type Event struct {
 	Res []byte
 	// Watch is the pattern, as configured, that made this event one of ours.
 	Watch []byte
+	// Reason is [Hardlink] when the pattern names the file by another name than the
+	// one that was used, and empty when it names that one.
+	Reason []byte
 	// Truncated says that a name was too long for the kernel side or that
 	// members were left out of the payload because it would not fit.
 	Truncated bool
@@ -90,11 +93,20 @@ const Success = "SUCCESS"
 // written to.
 var SuccessBytes = []byte(Success)
 
+// Hardlink is the value of [Event.Reason] for what was done through another name of
+// a watched file. It is shared, never written to.
+var Hardlink = []byte("hardlink")
+
 // File is the file an event is about, as it was when the event happened.
 type File struct {
-	// HostPath is the absolute path on the host; for a rename the new one.
-	// Empty when the file has no path there (detached mount, opened by handle).
+	// HostPath is the absolute path on the host; for a rename the new one. Of a
+	// file with several names it is the one that is watched, where the operation
+	// is not about names. Empty when the file has no path there (detached mount,
+	// opened by handle).
 	HostPath []byte
+	// AliasPath is the path on the host that was used, where HostPath is another
+	// name of the file.
+	AliasPath []byte
 	// ViewPath is the absolute path inside the process's own root and mounts.
 	ViewPath []byte
 	// Inode and Dev are st_ino and st_dev as stat(2) shows them; zero is

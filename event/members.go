@@ -46,6 +46,8 @@ var members = led([]row{
 	{"view_path", func(e *Event) any { return &e.File.ViewPath }},
 	{"old.view_path", func(e *Event) any { return &e.Old.ViewPath }},
 	{"watch", func(e *Event) any { return &e.Watch }},
+	{"reason", func(e *Event) any { return &e.Reason }},
+	{"alias_path", func(e *Event) any { return &e.File.AliasPath }},
 	{"type", func(e *Event) any { return &e.File.Type }},
 	{"flags", func(e *Event) any { return &e.Flags }},
 	{"mode", func(e *Event) any { return (*octal)(&e.File.Mode) }},

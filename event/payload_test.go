@@ -36,6 +36,14 @@ var samples = map[string]*Event{
 			Argv: [][]byte{[]byte("sh"), []byte("-c"), []byte("echo x > /etc/cron.d/job")},
 		},
 	},
+	"alias": {
+		Op: OpClose, Time: 13, Res: SuccessBytes, Watch: []byte("/etc"), Reason: Hardlink,
+		File: File{
+			HostPath: []byte("/etc/passwd"), AliasPath: []byte("/tmp/x"), ViewPath: []byte("/tmp/x"),
+			Inode: 131842, Dev: 0xfd00, Type: TypeFile, Nlink: Known(2),
+		},
+		Proc: Process{Pid: 9},
+	},
 	"container": {
 		Op: OpClose, Time: 11, Res: SuccessBytes, Watch: []byte("/w"),
 		File: File{HostPath: []byte("/w/f"), UID: Known(0), Owner: []byte("root"), GID: Known(4), Group: []byte("adm")},

@@ -129,8 +129,8 @@ const containerID = "3f4b8f2d9f6a1c0e5d7b8a9c0d1e2f3a4b5c6d7e8f901a2b3c4d5e6f708
 
 // contained has what is known of who did it, in full.
 var contained = &event.Event{
-	Op:   event.OpClose,
-	File: event.File{Owner: []byte("root"), Group: []byte("adm")},
+	Op: event.OpClose, Watch: []byte("/w"), Reason: event.Hardlink,
+	File: event.File{AliasPath: []byte("/tmp/x"), Owner: []byte("root"), Group: []byte("adm")},
 	Proc: event.Process{
 		Pid: 4711, Vpid: event.Known(700), SID: event.Known(4700), TTY: event.Known(34816),
 		Comm: []byte("java"), ThreadComm: []byte("pool-1"), Exe: []byte("/opt/java"), Argv: names("java"), ArgsCut: true,
@@ -173,7 +173,7 @@ var extractCases = map[string]struct {
 	want  map[string]any
 }{
 	"a whole event": {full, map[string]any{
-		"fs.op": "rename", "fs.failed": false, "fs.res": "SUCCESS", "fs.watch": "/etc", "fs.truncated": false,
+		"fs.op": "rename", "fs.failed": false, "fs.res": "SUCCESS", "fs.watch": "/etc", "fs.truncated": false, "fs.reason": "path", "fs.alias": false,
 		"fs.host_path": "/etc/cron.d/job", "fs.directory": "/etc/cron.d", "fs.filename": "job",
 		"fs.raw.host_path": "2f6574632f63726f6e2e642f6a6f62",
 		"fs.view_path":     "/conf/job", "fs.raw.view_path": "2f636f6e662f6a6f62", "fs.size": uint64(57),
@@ -191,6 +191,7 @@ var extractCases = map[string]struct {
 	}},
 	"a process in a container": {contained, map[string]any{
 		"fs.op": "close", "fs.truncated": false, "fs.owner.name": "root", "fs.owner.group": "adm",
+		"fs.watch": "/w", "fs.reason": "hardlink", "fs.alias": true, "fs.alias_path": "/tmp/x", "fs.raw.alias_path": "2f746d702f78",
 		"fs.proc.pid": uint64(4711), "fs.proc.vpid": uint64(700), "fs.proc.sid": uint64(4700), "fs.proc.tty": uint64(34816),
 		"fs.proc.name": "java", "fs.proc.tname": "pool-1", "fs.proc.exepath": "/opt/java",
 		"fs.proc.exe": "java", "fs.proc.cmdline": "java", "fs.proc.args": "", "fs.proc.args_cut": true,

@@ -176,3 +176,13 @@ func (x *Extractor) texts(names [][]byte) []string {
 	}
 	return x.list
 }
+
+var reasonPath = []byte("path")
+
+// reason is how the pattern came to name the file.
+func reason(e *event.Event) []byte {
+	if len(e.Reason) == 0 && len(e.Watch) > 0 {
+		return reasonPath
+	}
+	return e.Reason
+}

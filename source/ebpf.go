@@ -24,6 +24,7 @@ type ebpfBackend struct {
 	mounts   *mounts
 	actor    *actor
 	remounts *remounts
+	links    *hardLinks
 }
 
 // actor is the process of the event in hand, as the kernel side names it.
@@ -43,9 +44,11 @@ func openEBPF(s setup) (Backend, error) {
 	a := &actor{processes: process.New(filepath.Join(s.root, "proc"))}
 	r := newRemounts(s)
 	r.told = true
+	l := newHardLinks(s, m)
 	b, err := bpf.Open(bpf.Options{
 		Set: s.set, Ops: s.ops, Failed: s.failed, HostRoot: s.root, RingKiB: s.ring,
 		Mounts: m.kernel(), Place: m.place, Who: a.note,
+		Learn: l.learn, Alias: l.alias,
 		Remounting: func(op event.Op, id int, at uint64, p *event.Process) {
 			a.complete(at, p)
 			r.by(op, id, at, p)
@@ -59,7 +62,8 @@ func openEBPF(s setup) (Backend, error) {
 			s.logf("ebpf: the kernel side could not look at the mounts: %v", err)
 		}
 	}
-	return &ebpfBackend{b, s.set, m, a, r}, nil
+	l.start(b.NoteFile)
+	return &ebpfBackend{b, s.set, m, a, r, l}, nil
 }
 
 // movesOf returns what b knows of moved mounts. What cannot be read is taken for
@@ -88,6 +92,7 @@ func (a *actor) complete(at uint64, p *event.Process) {
 // Next looks at the mounts first, also when no event comes that is to be placed.
 func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
 	b.mounts.check()
+	b.links.check()
 	return b.remounts.next(e, deadline, func() *mount.Table { return b.mounts.now.Table }, b.change)
 }
 
@@ -98,11 +103,15 @@ func (b *ebpfBackend) change(e *event.Event, deadline time.Time) error {
 	if err == nil {
 		b.actor.complete(e.Boot, &e.Proc)
 	}
+	if err == nil && e.Op == event.OpLost {
+		b.links.doubt()
+	}
 	return err
 }
 
 // Close ends the kernel side first: it asks for places until then.
 func (b *ebpfBackend) Close() error {
+	b.links.close()
 	return errors.Join(b.Backend.Close(), b.mounts.close())
 }
 

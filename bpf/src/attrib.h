@@ -26,7 +26,9 @@ static __always_inline u32 state_itself(struct counters *counted, struct dentry 
 // is_ours says whether what dentry names may match.
 static __always_inline bool is_ours(struct counters *counted, struct dentry *dentry)
 {
-	return !unnamed(dentry) && fetch(dentry, d_inode) && accepts(state_itself(counted, dentry));
+	struct inode *inode = fetch(dentry, d_inode);
+
+	return inode && !unnamed(dentry) && accepts(of_file(state_itself(counted, dentry), inode));
 }
 
 // note_before keeps the attributes of what dentry names, if it may match.
@@ -78,7 +80,8 @@ static __always_inline struct scratch *begun(struct counters *counted, u32 *slot
 	if (unnamed(deed->dentry))
 		return NULL;
 	deed->error = ended(counted, call);
-	deed->state = state_itself(counted, deed->dentry);
+	deed->inode = fetch(deed->dentry, d_inode);
+	deed->state = of_file(state_itself(counted, deed->dentry), deed->inode);
 	if (deed->state == DEAD)
 		return NULL;
 	mnt = take_mount(deed->dentry);
@@ -88,7 +91,6 @@ static __always_inline struct scratch *begun(struct counters *counted, u32 *slot
 	if (own()) {
 		count(counted->ignored);
 	} else if (deed->error != NOT_TOLD && accepts(deed->state)) {
-		deed->inode = fetch(deed->dentry, d_inode);
 		s = draft(counted, slot, deed);
 	}
 	if (s)

@@ -34,6 +34,7 @@
 #define DEAD 0
 #define UNKNOWN (~0u)        // could not be told
 #define UNATTACHED (~0u - 1) // no chain of names, on a filesystem with watched directories
+#define ALIAS (~0u - 2)      // not by this name, but the file has one that may be watched
 
 // The verifier follows every turn of a loop, in each program anew, and loading
 // takes as long as that. So the body of a loop is a global function, which it
@@ -69,7 +70,7 @@ enum end {
 	END_CUT,
 };
 
-#define UNASKED (~0u - 2) // neither `tags` nor `deads` have an entry that holds
+#define UNASKED (~0u - 3) // neither `tags` nor `deads` have an entry that holds
 
 // number fills the part of `now` that lies in the inode.
 static __always_inline void number(struct inode *inode, struct tag *now)
@@ -483,7 +484,7 @@ static __always_inline bool accepts(u32 state)
 
 	if (state == DEAD)
 		return false;
-	if (state >= UNATTACHED)
+	if (state >= ALIAS)
 		return true;
 	s = bpf_map_lookup_elem(&states, &state);
 	return !s || s->flags & STATE_ACCEPTS;

@@ -56,7 +56,7 @@ static __always_inline void on_release(struct file *file)
 	deed.dentry = fetch(file, f_path.dentry);
 	if (deed.dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
 		deed.inode = inode;
-		deed.state = judge(counted, deed.dentry);
+		deed.state = of_file(judge(counted, deed.dentry), inode);
 		if (accepts(deed.state))
 			emit_close(counted, &deed, dirty);
 	}

@@ -6,7 +6,7 @@
 #ifndef FIM_EMIT_H
 #define FIM_EMIT_H
 
-#include "automaton.h"
+#include "inodes.h"
 
 #define PATH_TRIES 12
 
@@ -408,7 +408,11 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	s->record.flags = deed->flags;
 	if (deed->state == UNKNOWN)
 		s->record.flags |= FLAG_UNKNOWN;
+	if (deed->state == ALIAS)
+		s->record.flags |= FLAG_ALIAS;
 	fill_file(&s->record, deed->inode, deed->dentry);
+	if (deed->inode && deed->state < ALIAS && !deed->error && has_names(deed->inode, 1))
+		note_inode(counted, (u64)deed->inode);
 	fill_mount(&s->record, deed->mnt);
 	fill_who(*slot);
 	return s;

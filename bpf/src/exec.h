@@ -33,7 +33,7 @@ static __always_inline void on_exec_check(struct linux_binprm *bprm)
 	if (!counted || !inode)
 		return;
 	count(counted->seen);
-	state = judge(counted, fetch(file, f_path.dentry));
+	state = of_file(judge(counted, fetch(file, f_path.dentry)), inode);
 	exec = bpf_map_lookup_elem(&execs, &tid);
 	if (first && exec) {
 		bpf_map_delete_elem(&execs, &tid);

@@ -39,6 +39,7 @@ enum arm {
 	ARM_SURVEY, // make a survey of the host's mounts, with 1 one that takes nothing from those before
 	ARM_DROP,   // drop the seed of this address, if no survey in force has it
 	ARM_ARRIVE, // end the move of this thread, whose end was not seen
+	ARM_INODE,  // note the file that this descriptor of Go's is open for
 };
 
 // first_process is the one that all others stem from.
@@ -79,6 +80,19 @@ static __always_inline void drop_seed(u64 address)
 	resurvey(false, 0);
 }
 
+static __always_inline void note_descriptor(struct task_struct *task, u64 number)
+{
+	struct counters *counted = counters(HOOK_LINK);
+	struct file **files = BPF_CORE_READ(task, files, fdt, fd);
+	struct file *file = NULL;
+	struct inode *inode;
+
+	bpf_probe_read_kernel(&file, sizeof(file), files + number);
+	inode = BPF_CORE_READ(file, f_inode);
+	if (counted && inode)
+		note_inode(counted, (u64)inode);
+}
+
 SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -104,6 +118,9 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 		break;
 	case ARM_ARRIVE:
 		arrived(ctx[1]);
+		break;
+	case ARM_INODE:
+		note_descriptor(task, ctx[1]);
 		break;
 	}
 	return 0;

@@ -206,12 +206,21 @@ struct cred {
 	kgid_t egid;
 };
 
+struct fdtable {
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct fs_struct *fs;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct nameidata *nameidata; // set while a path is walked, by open(2) until it is done
 	const struct cred *cred;

@@ -36,12 +36,14 @@ static __always_inline void on_link(struct call *call)
 		return;
 	deed.error = ended(counted, call);
 	named = !unnamed(old);
-	from = named ? judge(counted, old) : DEAD;
+	from = named ? of_file(judge(counted, old), inode) : DEAD;
 	dir = dir_state(counted, new);
 	if (from == DEAD && dir == DEAD)
 		return;
 	deed.mnt = take_mount(new);
 	deed.state = name_state(dir, new);
+	if (from == ALIAS && !accepts(deed.state))
+		deed.state = ALIAS;
 	if (deed.error == NOT_TOLD || (!accepts(from) && !accepts(deed.state)))
 		return;
 	if (from == UNKNOWN)
@@ -65,7 +67,7 @@ static __always_inline void on_path_link(struct dentry *old, const struct path *
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, parent) == DEAD && dir_state(counted, old) == DEAD)
+	if (state_of(counted, parent) == DEAD && dir_state(counted, old) == DEAD && !is_alias(fetch(old, d_inode)))
 		return;
 	stash.dentry = (u64)new;
 	stash.parent = (u64)parent;

@@ -26,14 +26,16 @@ static __always_inline int ended(struct counters *counted, struct call *call)
 	return error;
 }
 
-// concerns fills the state and the mount of a deed in a directory of that state,
-// and says whether it is to be told. It ends what phase one kept.
+// concerns fills the state and the mount of a deed in a directory of that state, the
+// deed's being ALIAS if the file may be watched by another name, and says whether it is to be told. It ends what phase one kept.
 static __always_inline bool concerns(struct counters *counted, struct deed *deed, u32 state)
 {
-	if (state == DEAD)
+	if (state == DEAD && deed->state != ALIAS)
 		return false;
 	deed->mnt = take_mount(deed->dentry);
-	deed->state = name_state(state, deed->dentry);
+	state = name_state(state, deed->dentry);
+	if (accepts(state) || deed->state != ALIAS)
+		deed->state = state;
 	if (deed->error == NOT_TOLD || !accepts(deed->state))
 		return false;
 	if (own()) {

@@ -31,7 +31,7 @@ struct settings {
 	u32 whole;    // the last survey that took nothing from the ones before
 	u32 stale;    // the next one is to be such
 	u32 sown;     // entries that surveys have added to seeds
-	u32 unused;
+	u32 linked;   // whether `inodes` has ever had an entry
 };
 
 struct settings control SEC(".data.control") = {.epoch = 1};
@@ -168,6 +168,21 @@ struct {
 	__uint(max_entries, 1);
 	__type(value, u32);
 } turn SEC(".maps");
+
+// Files with several names, one of which may be watched: what is done through the
+// others concerns them too. A number may be used again, so the generation counts.
+struct inode_key {
+	u64 ino;
+	u32 dev; // as record.dev
+	u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct inode_key);
+	__type(value, u32);
+} inodes SEC(".maps");
 
 // The state of a directory, by inode address. A cache: an entry counts only
 // while everything in it still holds.

@@ -36,7 +36,7 @@ static __always_inline void on_mmap(struct call *call)
 		return;
 	mnt = fetch(file, f_path.mnt);
 	deed.mnt = (u64)mnt;
-	deed.state = judge(counted, deed.dentry);
+	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
 	if (!accepts(deed.state))
 		return;
 	deed.given = (call->arg[1] & PROT_ALL) | GIVEN_SHARED;

@@ -103,7 +103,7 @@ static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 	count(counted->seen);
 	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
 		return;
-	deed.state = judge(counted, deed.dentry);
+	deed.state = of_file(judge(counted, deed.dentry), inode);
 	if (!accepts(deed.state))
 		return;
 	if (own()) {

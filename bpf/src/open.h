@@ -26,11 +26,11 @@ static __always_inline void on_open(struct file *file)
 		return;
 	deed.dentry = fetch(file, f_path.dentry);
 	mnt = fetch(file, f_path.mnt);
-	deed.state = judge(counted, deed.dentry);
+	deed.inode = fetch(file, f_inode);
+	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
 	if (!accepts(deed.state))
 		return;
 	deed.mnt = (u64)mnt;
-	deed.inode = fetch(file, f_inode);
 	deed.given = fetch(file, f_flags);
 	if (own())
 		count(counted->ignored);
@@ -67,11 +67,11 @@ static __always_inline void on_may_open(struct call *call)
 		deed = (struct deed){.op = OP_EXEC, .error = deed.error};
 	deed.dentry = fetch(path, dentry);
 	mnt = fetch(path, mnt);
-	deed.state = judge(counted, deed.dentry);
+	deed.inode = fetch(deed.dentry, d_inode);
+	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
 	if (!accepts(deed.state) || own())
 		return;
 	deed.mnt = (u64)mnt;
-	deed.inode = fetch(deed.dentry, d_inode);
 	emit(counted, &deed);
 }
 

@@ -54,6 +54,7 @@ enum flag {
 	FLAG_ACL = 4096,     // the ACL is known; none if it has no bytes
 	FLAG_OLD_ACL = 8192, // the one before is known
 	FLAG_TEXT_CUT = 16384, // text or an ACL is longer than there was room for
+	FLAG_ALIAS = 32768,  // the path is not watched; the file has another name, which may be
 };
 
 #define MAX_PATH 4096  // bytes of one path, as PATH_MAX

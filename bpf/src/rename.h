@@ -87,6 +87,18 @@ static __always_inline bool matters(u32 old, u32 new, bool directory)
 	return directory ? old != DEAD || new != DEAD : accepts(old) || accepts(new);
 }
 
+// tells says whether the rename of inode is told, and fills the state if that is so
+// for another name of the file alone.
+static __always_inline bool tells(struct deed *deed, struct inode *inode, u32 old, u32 new)
+{
+	if (matters(old, new, is_directory(inode)))
+		return true;
+	if (!is_alias(inode))
+		return false;
+	deed->state = ALIAS;
+	return true;
+}
+
 // moves fills the state of a deed by both of its sides. It ends what phase one
 // kept.
 static __always_inline void moves(struct deed *deed, struct dentry *from, u32 old, u32 new)
@@ -100,12 +112,33 @@ static __always_inline void moves(struct deed *deed, struct dentry *from, u32 ol
 	deed->state = old == UNKNOWN || new == UNKNOWN ? UNKNOWN : old;
 }
 
+// tell_move tells of a move of one file, or of both that change places.
+static __always_inline void tell_move(struct counters *counted, struct deed *deed, struct dentry *from,
+				      struct inode *replaced, u32 old, u32 new, bool exchange)
+{
+	struct dentry *to = deed->dentry;
+	u32 state = deed->state;
+
+	if (own()) {
+		count(counted->ignored);
+		return;
+	}
+	if (tells(deed, deed->inode, old, new))
+		emit_rename(counted, deed, from, exchange || !replaced ? 0 : fetch(replaced, i_ino));
+	deed->state = state;
+	if (!exchange || !tells(deed, replaced, old, new))
+		return;
+	deed->dentry = from;
+	deed->inode = replaced;
+	emit_rename(counted, deed, to, 0);
+}
+
 static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
 {
 	struct counters *counted = counters(HOOK_RENAME);
 	struct inode *replaced = fetch(to, d_inode);
 	struct deed deed = {.op = OP_RENAME, .dentry = to, .inode = fetch(from, d_inode)};
-	bool told, told_too, dead;
+	bool dead;
 	u64 key = (u64)replaced;
 	u32 old, new;
 
@@ -121,24 +154,12 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	new = name_state(new, to);
 	if (moves_directory(from, to, exchange))
 		move_begins(counted, old, new, from, exchange ? to : NULL);
-	if (dead)
+	if (dead && !is_alias(deed.inode) && !(exchange && is_alias(replaced)))
 		return;
 	moves(&deed, from, old, new);
-	told = matters(old, new, is_directory(deed.inode));
-	told_too = exchange && matters(old, new, is_directory(replaced));
-	if (!told && !told_too)
-		return;
-	if (own()) {
-		count(counted->ignored);
-		return;
-	}
-	if (told)
-		emit_rename(counted, &deed, from, exchange || !replaced ? 0 : fetch(replaced, i_ino));
-	if (!told_too)
-		return;
-	deed.dentry = from;
-	deed.inode = replaced;
-	emit_rename(counted, &deed, to, 0);
+	tell_move(counted, &deed, from, replaced, old, new, exchange);
+	if (!exchange && replaced)
+		bereaved(replaced);
 }
 
 // on_path_rename keeps the mount if either side may be watched.
@@ -153,7 +174,8 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, from) == DEAD && (from == to || state_of(counted, to) == DEAD))
+	if (state_of(counted, from) == DEAD && (from == to || state_of(counted, to) == DEAD) &&
+	    !is_alias(fetch(old_dentry, d_inode)))
 		return;
 	stash.dentry = (u64)old_dentry;
 	stash.parent = (u64)from;
@@ -185,15 +207,15 @@ static __always_inline void on_renamed(struct call *call)
 		return;
 	}
 	deed.error = ended(counted, call);
+	deed.inode = fetch(from, d_inode);
 	old = dir_state(counted, from);
 	new = dir_state(counted, to);
-	if (old == DEAD && new == DEAD)
+	if (old == DEAD && new == DEAD && !is_alias(deed.inode))
 		return;
 	old = name_state(old, from);
 	new = name_state(new, to);
 	moves(&deed, from, old, new);
-	deed.inode = fetch(from, d_inode);
-	if (deed.error == NOT_TOLD || !matters(old, new, is_directory(deed.inode)))
+	if (deed.error == NOT_TOLD || !tells(&deed, deed.inode, old, new))
 		return;
 	if (own())
 		count(counted->ignored);

@@ -59,7 +59,7 @@ static __always_inline void begins(u32 op, struct vfsmount *mnt, struct dentry *
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, parent) == DEAD)
+	if (state_of(counted, parent) == DEAD && !is_alias(fetch(dentry, d_inode)))
 		return;
 	stash.dentry = (u64)dentry;
 	stash.parent = (u64)parent;

@@ -35,8 +35,11 @@ static __always_inline void on_delete(struct dentry *dentry)
 	state = dir_state(counted, dentry);
 	if (deed.op == OP_RMDIR && (state != DEAD || control.binds)) // else it has no tag that holds
 		bpf_map_delete_elem(&tags, &key); // its address will be reused
+	if (was_alias(inode))
+		deed.state = ALIAS;
 	if (concerns(counted, &deed, state))
 		emit(counted, &deed);
+	bereaved(inode);
 }
 
 // emit_unseen tells of a removal whose d_delete passed unseen, by what phase one
@@ -79,6 +82,8 @@ static __always_inline void on_removed(struct call *call)
 	if (!inode)
 		return;
 	deed.op = removal_of(fetch(inode, i_mode));
+	if (is_alias(inode))
+		deed.state = ALIAS;
 	if (concerns(counted, &deed, dir_state(counted, dentry)))
 		emit(counted, &deed);
 }

@@ -15,7 +15,7 @@ var derived = map[string]string{
 	"directory": "host_path", "filename": "host_path", "dev.major": "dev", "dev.minor": "dev",
 	"is_open_read": "flags", "is_open_write": "flags", "created": "flags",
 	"is_setuid": "mode", "is_setgid": "mode", "is_world_writable": "mode", "is_executable": "mode",
-	"is_fresh": "old.mtime",
+	"is_fresh": "old.mtime", "alias": "reason",
 	"proc.exe": "proc.argv", "proc.args": "proc.argv", "proc.cmdline": "proc.argv",
 	"proc.pname": "proc.aname", "proc.pexepath": "proc.aexepath", "proc.pcmdline": "proc.pargv", "proc.anames": "proc.aname",
 	"user.euid": "user.uid", "group.egid": "group.gid", "container.id": "container.full_id",

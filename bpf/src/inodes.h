@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Hard links. The state of a file is its name's; one that has several names is
+// watched by all of them as soon as one is. Such files are noted when a record of one
+// is drafted by its watched name (a link, a rename, any other change), and when Go
+// has found one that was there before; see links/.
+//
+// An entry may say too much, for Go knows the names and decides, and never too
+// little. It goes when the file has one name left. Of a link that another thread
+// makes in that moment the entry would go as well, so the number of names is read
+// once more after that:
+//
+//   unlink: names 2 -> 1                        link: names 1 -> 2
+//           reads 1, deletes, reads again               writes the entry
+//
+// If the entry was written before it was deleted, the names were two before it was
+// read again, and it is written again.
+
+#ifndef FIM_INODES_H
+#define FIM_INODES_H
+
+#include "automaton.h"
+
+static __always_inline struct inode_key key_of(struct inode *inode)
+{
+	struct inode_key key = {.ino = BPF_CORE_READ(inode, i_ino), .dev = BPF_CORE_READ(inode, i_sb, s_dev)};
+
+	return key;
+}
+
+// note_inode notes the file whose inode lies at an address.
+static __noinline int note_inode(struct counters *counted, u64 address)
+{
+	struct inode *inode = (void *)address;
+	struct inode_key key = key_of(inode);
+	u32 generation = BPF_CORE_READ(inode, i_generation);
+
+	latest(control.linked) = 1;
+	if (bpf_map_update_elem(&inodes, &key, &generation, BPF_ANY))
+		count(counted->lost_map);
+	return 0;
+}
+
+// is_noted says whether the file whose inode lies at an address was noted.
+static __noinline bool is_noted(u64 address)
+{
+	struct inode *inode = (void *)address;
+	struct inode_key key = key_of(inode);
+	u32 *generation = bpf_map_lookup_elem(&inodes, &key);
+
+	return generation && *generation == BPF_CORE_READ(inode, i_generation);
+}
+
+// drop_inode forgets the file unless it has several names again.
+static __noinline int drop_inode(u64 address)
+{
+	struct inode *inode = (void *)address;
+	struct inode_key key = key_of(inode);
+	u32 generation = BPF_CORE_READ(inode, i_generation);
+
+	bpf_map_delete_elem(&inodes, &key);
+	if (BPF_CORE_READ(inode, i_nlink) > 1)
+		bpf_map_update_elem(&inodes, &key, &generation, BPF_ANY);
+	return 0;
+}
+
+// has_names says whether inode is a file, and has more than so many names. Directories
+// have their "..".
+static __always_inline bool has_names(struct inode *inode, u32 many)
+{
+	return fetch(inode, i_nlink) > many && (fetch(inode, i_mode) & S_IFMT) != S_IFDIR;
+}
+
+// is_alias says whether inode is a file that may be watched by another name.
+static __always_inline bool is_alias(struct inode *inode)
+{
+	return latest(control.linked) && inode && has_names(inode, 1) && is_noted((u64)inode);
+}
+
+// was_alias says so of one that has just lost a name.
+static __always_inline bool was_alias(struct inode *inode)
+{
+	return latest(control.linked) && has_names(inode, 0) && is_noted((u64)inode);
+}
+
+// of_file is the state of a file whose name is in this one: of a file that no pattern
+// names, but by another name, ALIAS.
+static __always_inline u32 of_file(u32 state, struct inode *inode)
+{
+	return !accepts(state) && is_alias(inode) ? ALIAS : state;
+}
+
+// bereaved forgets a file that has lost a name, when only one is left.
+static __always_inline void bereaved(struct inode *inode)
+{
+	if (latest(control.linked) && has_names(inode, 0) && fetch(inode, i_nlink) == 1)
+		drop_inode((u64)inode);
+}
+
+#endif
