@@ -27,6 +27,9 @@ type Options struct {
 	Ops []event.Op // operations wanted
 	// Failed asks for attempts that were refused, too.
 	Failed bool
+	// Containers has the patterns hold inside each overlay filesystem too, as if its
+	// root directory were the host's: containers have theirs there.
+	Containers bool
 	// HostRoot is where the host's root is mounted, "/" if it is not elsewhere.
 	HostRoot string
 	// RingKiB is the size of the ring buffer, rounded up to a power of two;

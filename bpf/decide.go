@@ -128,7 +128,7 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 		oldHost, oldHow, oldSeen := b.side(r, r.old, &old)
 		e.Old.HostPath = oldHost
 		if oldHow > how {
-			e.Watch = old.Watch
+			e.Watch, e.Reason = old.Watch, old.Reason
 		}
 		how, seen = max(how, oldHow), seen || oldSeen
 	}
@@ -163,7 +163,8 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how c
 	p.buf = rooted(appendPath(p.buf, names), start)
 	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), p.buf[start:])
 	if len(p.places) == 0 {
-		return nil, notOurs, false
+		how = b.inside(r, p.buf[start:], e)
+		return nil, how, how != notOurs
 	}
 	best := &p.places[0]
 	for i := range p.places {
@@ -176,7 +177,22 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how c
 		}
 	}
 	e.File.Mountpoint, e.File.FSType = best.Mountpoint, best.FSType
+	if how < covered {
+		how = max(how, b.inside(r, p.buf[start:], e))
+	}
 	return p.keep(best.Host), how, true
+}
+
+// inside is what patterns have to do with a path inside a container's filesystem.
+func (b *Backend) inside(r *raw, path []byte, e *event.Event) concern {
+	if !b.o.Containers || r.Magic != overlayMagic {
+		return notOurs
+	}
+	name, how := b.concern(r, path)
+	if how != notOurs {
+		e.Watch, e.Reason = name, event.InContainer
+	}
+	return how
 }
 
 func (b *Backend) concern(r *raw, host []byte) (name []byte, how concern) {

@@ -48,8 +48,11 @@ func (r *raw) placeable() bool {
 	return !r.has(trampolinesFlagFLAG_UNATTACHED) && !r.has(trampolinesFlagFLAG_CUT) && !r.has(trampolinesFlagFLAG_UNSTABLE)
 }
 
-// dev is the device as stat(2) encodes it; s_dev is major << 20 | minor.
-func (r *raw) dev() uint64 { return unix.Mkdev(r.Dev>>20, r.Dev&(1<<20-1)) }
+// dev is the device of the filesystem.
+func (r *raw) dev() uint64 { return encoded(r.Dev) }
+
+// encoded is a device as stat(2) encodes it; s_dev is major << 20 | minor.
+func encoded(dev uint32) uint64 { return unix.Mkdev(dev>>20, dev&(1<<20-1)) }
 
 // Filesystems whose st_dev is not the superblock's device (linux/magic.h).
 const (
@@ -58,9 +61,9 @@ const (
 )
 
 // statDev is dev where stat(2) shows it: btrfs gives each subvolume a device,
-// overlayfs one to each layer's files.
+// overlayfs perhaps one to each layer's files.
 func (r *raw) statDev() uint64 {
-	if r.Magic == btrfsMagic || r.Magic == overlayMagic && event.TypeOf(uint32(r.Now.Mode)) != event.TypeDirectory {
+	if r.Magic == btrfsMagic || r.Magic == overlayMagic {
 		return 0
 	}
 	return r.dev()
@@ -119,6 +122,7 @@ func (r *raw) file(e *event.Event) {
 	if r.Ino != 0 {
 		e.File.Inode, e.File.Dev = r.Ino, r.statDev()
 	}
+	r.layer(&e.File)
 	e.File.Type = event.TypeOf(uint32(r.Now.Mode))
 	e.Old.Inode = r.OldIno
 	if r.MountId != 0 {
@@ -142,6 +146,19 @@ func (r *raw) file(e *event.Event) {
 		e.Old.Mode = event.Known(permissions(before.Mode))
 		e.Old.UID, e.Old.GID = event.Known(uint64(before.Uid)), event.Known(uint64(before.Gid))
 		e.Old.Mtime = event.UnixTime(before.Mtime, before.MtimeNsec)
+	}
+}
+
+// layer fills where a file of overlayfs lies.
+func (r *raw) layer(f *event.File) {
+	switch {
+	case r.has(trampolinesFlagFLAG_LOWER):
+		f.Layer = event.Lower
+	case r.has(trampolinesFlagFLAG_UPPER):
+		f.Layer, f.RealInode = event.Upper, r.RealIno
+		if r.RealIno != 0 {
+			f.RealDev = encoded(r.RealDev)
+		}
 	}
 }
 

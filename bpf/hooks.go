@@ -190,7 +190,7 @@ func rowsFor(o Options) []hook {
 	silent := func(m Mount) bool {
 		return o.Set.Reaches([]byte(m.Point)) && !slices.Contains(tellsOfWrites, m.FSType)
 	}
-	if slices.ContainsFunc(o.Mounts, silent) {
+	if o.Containers || slices.ContainsFunc(o.Mounts, silent) {
 		return append(slices.Clone(hooks), permission)
 	}
 	return hooks

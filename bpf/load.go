@@ -156,10 +156,11 @@ func dropLines(p *ebpf.ProgramSpec) {
 // constants are what the programs know of the configuration before they are
 // loaded: branches for anything else cost nothing.
 type constants struct {
-	wanted   uint32 // operations, bit by number
-	failed   uint32 // 1: refused attempts are asked for
-	start    uint32 // state of the host's root directory
-	resolves uint32 // 1: the end of each operation is watched, so one unseen was missed
+	wanted     uint32 // operations, bit by number
+	failed     uint32 // 1: refused attempts are asked for
+	start      uint32 // state of the host's root directory
+	containers uint32 // 1: the root of each overlay filesystem counts as the host's
+	resolves   uint32 // 1: the end of each operation is watched, so one unseen was missed
 }
 
 func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (c constants) {
@@ -169,6 +170,9 @@ func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (
 	if o.Failed {
 		c.failed = 1
 	}
+	if o.Containers {
+		c.containers = 1
+	}
 	if t.preemptible && !slices.ContainsFunc(all, func(p *planned) bool { return p.missesEnding(parted) }) {
 		c.resolves = 1
 	}
@@ -176,7 +180,7 @@ func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (
 }
 
 func (c constants) set(spec *ebpf.CollectionSpec) error {
-	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["start"].Set(c.start), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves))
+	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["start"].Set(c.start), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves), spec.Variables["containers"].Set(c.containers))
 }
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {

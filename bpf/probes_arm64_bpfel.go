@@ -118,6 +118,7 @@ const (
 	probesVarVfsSetxattrNopermAt               = "__vfs_setxattr_noperm_at"
 	probesVarAttachRecursiveMntAt              = "attach_recursive_mnt_at"
 	probesVarAttentive                         = "attentive"
+	probesVarContainers                        = "containers"
 	probesVarControl                           = "control"
 	probesVarMayOpenAt                         = "may_open_at"
 	probesVarMountLock                         = "mount_lock"
@@ -306,6 +307,7 @@ type probesVariableSpecs struct {
 	VfsSetxattrNopermAt  *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
 	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
+	Containers           *ebpf.VariableSpec `ebpf:"containers"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
@@ -426,6 +428,7 @@ type probesVariables struct {
 	VfsSetxattrNopermAt  *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
 	Attentive            *ebpf.Variable `ebpf:"attentive"`
+	Containers           *ebpf.Variable `ebpf:"containers"`
 	Control              *ebpf.Variable `ebpf:"control"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`

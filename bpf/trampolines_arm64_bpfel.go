@@ -59,6 +59,7 @@ type trampolinesAttributes struct {
 type trampolinesBefore struct {
 	_          structs.HostLayout
 	Attributes trampolinesAttributes
+	File       uint64
 	Flags      uint32
 	Unused     uint32
 }
@@ -137,6 +138,8 @@ const (
 	trampolinesFlagFLAG_ACL        trampolinesFlag = 4096
 	trampolinesFlagFLAG_OLD_ACL    trampolinesFlag = 8192
 	trampolinesFlagFLAG_TEXT_CUT   trampolinesFlag = 16384
+	trampolinesFlagFLAG_UPPER      trampolinesFlag = 65536
+	trampolinesFlagFLAG_LOWER      trampolinesFlag = 131072
 	trampolinesFlagFLAG_ALIAS      trampolinesFlag = 32768
 )
 
@@ -252,6 +255,7 @@ type trampolinesRecord struct {
 	Ino         uint64
 	OldIno      uint64
 	Magic       uint64
+	RealIno     uint64
 	Now         trampolinesAttributes
 	Before      trampolinesAttributes
 	Dev         uint32
@@ -270,7 +274,7 @@ type trampolinesRecord struct {
 	OldAclBytes uint16
 	Unused      uint16
 	DataBytes   uint32
-	Unused2     uint32
+	RealDev     uint32
 }
 
 type trampolinesScratch struct {
@@ -584,6 +588,7 @@ const (
 	trampolinesVarVfsSetxattrNopermAt               = "__vfs_setxattr_noperm_at"
 	trampolinesVarAttachRecursiveMntAt              = "attach_recursive_mnt_at"
 	trampolinesVarAttentive                         = "attentive"
+	trampolinesVarContainers                        = "containers"
 	trampolinesVarControl                           = "control"
 	trampolinesVarMayOpenAt                         = "may_open_at"
 	trampolinesVarMountLock                         = "mount_lock"
@@ -781,6 +786,7 @@ type trampolinesVariableSpecs struct {
 	VfsSetxattrNopermAt  *ebpf.VariableSpec `ebpf:"__vfs_setxattr_noperm_at"`
 	AttachRecursiveMntAt *ebpf.VariableSpec `ebpf:"attach_recursive_mnt_at"`
 	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
+	Containers           *ebpf.VariableSpec `ebpf:"containers"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
@@ -901,6 +907,7 @@ type trampolinesVariables struct {
 	VfsSetxattrNopermAt  *ebpf.Variable `ebpf:"__vfs_setxattr_noperm_at"`
 	AttachRecursiveMntAt *ebpf.Variable `ebpf:"attach_recursive_mnt_at"`
 	Attentive            *ebpf.Variable `ebpf:"attentive"`
+	Containers           *ebpf.Variable `ebpf:"containers"`
 	Control              *ebpf.Variable `ebpf:"control"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`

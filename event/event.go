@@ -62,7 +62,8 @@ type Event struct {
 	// Watch is the pattern, as configured, that made this event one of ours.
 	Watch []byte
 	// Reason is [Hardlink] when the pattern names the file by another name than the
-	// one that was used, and empty when it names that one.
+	// one that was used, [InContainer] when it names the path inside a container's
+	// filesystem, and empty when it names the path on the host.
 	Reason []byte
 	// Truncated says that a name was too long for the kernel side or that
 	// members were left out of the payload because it would not fit.
@@ -97,6 +98,10 @@ var SuccessBytes = []byte(Success)
 // a watched file. It is shared, never written to.
 var Hardlink = []byte("hardlink")
 
+// InContainer is the value of [Event.Reason] where the pattern names the path inside an
+// overlay filesystem, as of a container. It is shared, never written to.
+var InContainer = []byte("container")
+
 // File is the file an event is about, as it was when the event happened.
 type File struct {
 	// HostPath is the absolute path on the host; for a rename the new one. Of a
@@ -120,6 +125,12 @@ type File struct {
 	Mountpoint []byte
 	// LinkTarget is what a symbolic link points to, as stored in it.
 	LinkTarget []byte
+	// Layer is [Upper] or [Lower] of a file on overlayfs, by where its content lay
+	// when the event happened. RealInode and RealDev are then st_ino of the file in
+	// the upper layer and the device of the filesystem that holds it; zero is unknown.
+	Layer     []byte
+	RealInode uint64
+	RealDev   uint64
 	// MountID is the mount that the process used, as /proc/PID/mountinfo numbers
 	// it; of a rename or link the one of the new name.
 	MountID Uint
@@ -153,6 +164,12 @@ type File struct {
 // NoACL is the value of [File.ACL] and [Old.ACL] where there is no list, so that
 // the mode alone decides. It is shared, never written to.
 var NoACL = []byte("none")
+
+// The values of [File.Layer], shared and never written to.
+var (
+	Upper = []byte("upper")
+	Lower = []byte("lower")
+)
 
 // Old is what was there before the operation.
 type Old struct {

@@ -40,7 +40,7 @@ var samples = map[string]*Event{
 		Op: OpClose, Time: 13, Res: SuccessBytes, Watch: []byte("/etc"), Reason: Hardlink,
 		File: File{
 			HostPath: []byte("/etc/passwd"), AliasPath: []byte("/tmp/x"), ViewPath: []byte("/tmp/x"),
-			Inode: 131842, Dev: 0xfd00, Type: TypeFile, Nlink: Known(2),
+			Inode: 131842, Dev: 0xfd00, Type: TypeFile, Nlink: Known(2), Layer: Upper, RealInode: 77, RealDev: 0xfd01,
 		},
 		Proc: Process{Pid: 9},
 	},

@@ -130,7 +130,7 @@ const containerID = "3f4b8f2d9f6a1c0e5d7b8a9c0d1e2f3a4b5c6d7e8f901a2b3c4d5e6f708
 // contained has what is known of who did it, in full.
 var contained = &event.Event{
 	Op: event.OpClose, Watch: []byte("/w"), Reason: event.Hardlink,
-	File: event.File{AliasPath: []byte("/tmp/x"), Owner: []byte("root"), Group: []byte("adm")},
+	File: event.File{AliasPath: []byte("/tmp/x"), Layer: event.Upper, RealInode: 77, RealDev: 0xfd01, Owner: []byte("root"), Group: []byte("adm")},
 	Proc: event.Process{
 		Pid: 4711, Vpid: event.Known(700), SID: event.Known(4700), TTY: event.Known(34816),
 		Comm: []byte("java"), ThreadComm: []byte("pool-1"), Exe: []byte("/opt/java"), Argv: names("java"), ArgsCut: true,
@@ -192,6 +192,7 @@ var extractCases = map[string]struct {
 	"a process in a container": {contained, map[string]any{
 		"fs.op": "close", "fs.truncated": false, "fs.owner.name": "root", "fs.owner.group": "adm",
 		"fs.watch": "/w", "fs.reason": "hardlink", "fs.alias": true, "fs.alias_path": "/tmp/x", "fs.raw.alias_path": "2f746d702f78",
+		"fs.layer": "upper", "fs.real.inode": uint64(77), "fs.real.dev": uint64(0xfd01),
 		"fs.proc.pid": uint64(4711), "fs.proc.vpid": uint64(700), "fs.proc.sid": uint64(4700), "fs.proc.tty": uint64(34816),
 		"fs.proc.name": "java", "fs.proc.tname": "pool-1", "fs.proc.exepath": "/opt/java",
 		"fs.proc.exe": "java", "fs.proc.cmdline": "java", "fs.proc.args": "", "fs.proc.args_cut": true,

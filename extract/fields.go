@@ -44,10 +44,12 @@ var fields = []Field{
 		"true", created),
 	text("fs.watch", "The pattern of the configuration that the file matched, the most specific one.",
 		"/etc", func(e *event.Event) []byte { return e.Watch }),
-	text("fs.reason", "Why it is told: path, since the name that was used is watched, or hardlink, since the file has another name that is.",
+	text("fs.reason", "Why it is told: path, since the path on the host is watched; hardlink, since the file has another name that is; container, since the path inside a container's filesystem is (key containers).",
 		"path", reason),
 	truth("fs.alias", "Whether a file is watched by another name (hard link) than the one that was used: whether fs.reason is hardlink.",
-		"false", func(e *event.Event) (bool, bool) { return len(e.Reason) > 0, len(e.Watch) > 0 }),
+		"false", func(e *event.Event) (bool, bool) {
+			return bytes.Equal(e.Reason, event.Hardlink), len(e.Watch) > 0
+		}),
 	truth("fs.truncated", "Whether something of this event is missing because it was too long.",
 		"false", func(e *event.Event) (bool, bool) { return e.Truncated, true }),
 
@@ -83,6 +85,12 @@ var fields = []Field{
 		"file", func(x *Extractor) any { return typeValues[x.event.File.Type] }),
 	text("fs.fstype", "The type of the filesystem that holds the file.",
 		"ext4", func(e *event.Event) []byte { return e.File.FSType }),
+	text("fs.layer", "Of a file on overlayfs, where its content lay: upper, which the container has written, or lower, which the image has brought.",
+		"upper", func(e *event.Event) []byte { return e.File.Layer }),
+	number("fs.real.inode", "Of a file in the upper layer of overlayfs, its inode number there.",
+		"525441", func(e *event.Event) event.Uint { return nonzero(e.File.RealInode) }),
+	number("fs.real.dev", "The device of the filesystem that holds the upper layer, as fs.dev. Absent on btrfs.",
+		"64768", func(e *event.Event) event.Uint { return nonzero(e.File.RealDev) }),
 	number("fs.mount_id", "The mount that the process used, as /proc/PID/mountinfo numbers it; for a rename or link that of the new name.",
 		"31", func(e *event.Event) event.Uint { return e.File.MountID }),
 	text("fs.mountpoint", "Where the mount through which fs.host_path leads is mounted on the host.",

@@ -33,6 +33,7 @@ type setup struct {
 	set    *watch.Set
 	ops    []event.Op
 	named  bool   // the configuration names the operations
+	inside bool   // containers too
 	failed bool   // refused attempts are wanted too
 	root   string // where the host's root is mounted
 	ring   int    // KiB
@@ -51,7 +52,7 @@ func (c *Config) setup() (setup, error) {
 		return setup{}, fmt.Errorf("watch: with symbolic links resolved: %w", err)
 	}
 	return setup{
-		set: set, ops: c.ops(), named: !slices.Equal(c.Events, defaultEvents()), failed: c.Failed,
+		set: set, ops: c.ops(), named: !slices.Equal(c.Events, defaultEvents()), failed: c.Failed, inside: c.Containers,
 		root: c.HostRoot, ring: c.RingBufferKiB, logf: c.logf,
 	}, nil
 }

@@ -65,6 +65,7 @@ type Config struct {
 	Exclude       []string `json:"exclude" jsonschema_description:"Patterns that win over watch. An exclude names host paths as they are and follows no symbolic link, so that nobody can hide a file by placing one."`
 	Events        []string `json:"events" jsonschema_description:"Operations to report; replaces the default set, which is all but open and exec. attrib stands for every change of attributes: chmod, chown, utimes, setxattr, removexattr, setacl, chattr. Loss of events (lost) is always reported."`
 	Failed        bool     `json:"failed" jsonschema_description:"Also report attempts that were refused, with fs.failed=true and the errno in fs.res. Only the eBPF backend sees them."`
+	Containers    bool     `json:"containers" jsonschema_description:"Also watch these paths inside each container whose root is an overlay filesystem, as docker, containerd, cri-o and podman have it, with fs.reason=container. Only the eBPF backend can."`
 	Backend       string   `json:"backend" jsonschema_description:"Where events come from; auto takes the first that works on this kernel."`
 	RingBufferKiB int      `json:"ring_buffer_kib" jsonschema_description:"Size in KiB of the ring buffer between the kernel and the eBPF backend, rounded up to a power of two. What does not fit while nobody reads is lost, counted and told as a lost event."`
 	// HostRoot has its default from the environment, which is not the schema's

@@ -46,7 +46,7 @@ func openEBPF(s setup) (Backend, error) {
 	r.told = true
 	l := newHardLinks(s, m)
 	b, err := bpf.Open(bpf.Options{
-		Set: s.set, Ops: s.ops, Failed: s.failed, HostRoot: s.root, RingKiB: s.ring,
+		Set: s.set, Ops: s.ops, Failed: s.failed, Containers: s.inside, HostRoot: s.root, RingKiB: s.ring,
 		Mounts: m.kernel(), Place: m.place, Who: a.note,
 		Learn: l.learn, Alias: l.alias,
 		Remounting: func(op event.Op, id int, at uint64, p *event.Process) {

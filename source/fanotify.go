@@ -53,6 +53,9 @@ func (s *setup) tellUnseen() {
 	if s.failed {
 		s.logf("fanotify: failed: refused attempts are not reported, since the kernel tells this backend of none; the backend ebpf sees them")
 	}
+	if s.inside {
+		s.logf("fanotify: containers: what happens inside containers' filesystems is not reported, since overlayfs refuses marks; the backend ebpf sees it")
+	}
 	if ops := fanotify.Unseen(s.ops); s.named && len(ops) > 0 {
 		s.logf("fanotify: events: %s: not reported, since the kernel tells this backend of none; the backend ebpf sees them", strings.Join(operationNames(ops), ", "))
 	}

@@ -232,6 +232,23 @@ static __always_inline void end_walk(struct walk *w, u32 end, u32 state)
 	w->state = state;
 }
 
+// What the names of the host's root directory lead from.
+const volatile u32 start = 0;
+
+// Whether the root directory of each overlay filesystem counts as the host's: there
+// containers have theirs.
+const volatile u32 containers = 0;
+
+// rooted is the state of a filesystem's root directory.
+static __always_inline u32 rooted(struct super_block *sb, u64 inode)
+{
+	u32 state = seeded(inode);
+
+	if (!containers || BPF_CORE_READ(sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return state;
+	return join(state, start);
+}
+
 // at_root ends a walk. A root that no host mount shows, or only where nothing is
 // watched, has no seed; the survey of the mounts has seen them all.
 static __always_inline void at_root(struct walk *w, struct dentry *root, u64 inode)
@@ -240,7 +257,7 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 	u32 dev, *live;
 
 	if (BPF_CORE_READ(sb, s_root) == root)
-		return end_walk(w, END_COMPLETE, seeded(inode));
+		return end_walk(w, END_COMPLETE, rooted(sb, inode));
 	dev = BPF_CORE_READ(sb, s_dev);
 	live = bpf_map_lookup_elem(&supers, &dev);
 	if (live && *live >= latest(control.survey))

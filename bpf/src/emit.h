@@ -351,12 +351,33 @@ static __always_inline void fill_attributes(struct attributes *a, struct inode *
 	FILL_ATTRIBUTES(a, inode, GET);
 }
 
+// fill_layer tells where a file of overlayfs lies. struct ovl_inode begins with the
+// inode, and the dentry in the upper layer comes behind that (fs/overlayfs/ovl_entry.h,
+// 5.10 to 7.2).
+static __noinline int fill_layer(struct record *r, u64 inode)
+{
+	u64 upper = 0;
+
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)(inode + bpf_core_type_size(struct inode)));
+	if (!upper) {
+		r->flags |= FLAG_LOWER;
+		return 0;
+	}
+	r->flags |= FLAG_UPPER;
+	r->real_ino = BPF_CORE_READ((struct dentry *)upper, d_inode, i_ino);
+	if (BPF_CORE_READ((struct dentry *)upper, d_sb, s_magic) != BTRFS_SUPER_MAGIC) // see statDev in Go
+		r->real_dev = BPF_CORE_READ((struct dentry *)upper, d_sb, s_dev);
+	return 0;
+}
+
 // fill_file tells of inode, or where there is none of the filesystem: without it
 // the path would have no place.
 static __always_inline void fill_file(struct record *r, struct inode *inode, struct dentry *dentry)
 {
 	if (inode) {
 		FILL_INODE(r, inode, GET);
+		if (r->magic == OVERLAYFS_SUPER_MAGIC)
+			fill_layer(r, address_of(inode));
 	} else {
 		r->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
 		r->magic = BPF_CORE_READ(dentry, d_sb, s_magic);
@@ -367,6 +388,8 @@ static __always_inline void fill_file(struct record *r, struct inode *inode, str
 static __always_inline void probe_inode(struct record *r, struct inode *inode)
 {
 	FILL_INODE(r, inode, BPF_CORE_READ);
+	if (r->magic == OVERLAYFS_SUPER_MAGIC)
+		fill_layer(r, (u64)inode);
 }
 
 static __always_inline void fill_mount(struct record *r, u64 mnt)

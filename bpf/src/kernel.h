@@ -56,6 +56,10 @@ struct pt_regs {
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+// include/uapi/linux/magic.h
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define BTRFS_SUPER_MAGIC 0x9123683E
+
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define S_IFDIR 0040000
@@ -267,6 +271,16 @@ struct linux_binprm {
 #else
 #define fetch(p, member) ((p)->member)
 #endif
+
+// address_of is the address of what a trampoline knows to be a pointer, with which
+// it lets nobody calculate until it was read anew.
+static __always_inline u64 address_of(void *pointer)
+{
+	u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
 
 // nameless says that file was opened with O_TMPFILE: its dentry never has a
 // true name, also after linkat(2) made one with a dentry of its own.

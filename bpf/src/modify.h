@@ -101,7 +101,7 @@ static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 	if (!counted || !inode || !deed.dentry)
 		return;
 	count(counted->seen);
-	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
+	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file) || is_layered(deed.dentry, inode))
 		return;
 	deed.state = of_file(judge(counted, deed.dentry), inode);
 	if (!accepts(deed.state))

@@ -28,7 +28,7 @@ static __always_inline void on_open(struct file *file)
 	mnt = fetch(file, f_path.mnt);
 	deed.inode = fetch(file, f_inode);
 	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
-	if (!accepts(deed.state))
+	if (!accepts(deed.state) || is_layered(deed.dentry, deed.inode))
 		return;
 	deed.mnt = (u64)mnt;
 	deed.given = fetch(file, f_flags);

@@ -54,6 +54,8 @@ enum flag {
 	FLAG_ACL = 4096,     // the ACL is known; none if it has no bytes
 	FLAG_OLD_ACL = 8192, // the one before is known
 	FLAG_TEXT_CUT = 16384, // text or an ACL is longer than there was room for
+	FLAG_UPPER = 65536,  // of overlayfs: the file lies in the upper layer, real_ino and real_dev say as what
+	FLAG_LOWER = 131072, // in a lower one
 	FLAG_ALIAS = 32768,  // the path is not watched; the file has another name, which may be
 };
 
@@ -110,6 +112,7 @@ struct record {
 	u64 ino;
 	u64 old_ino;
 	u64 magic; // s_magic of the filesystem
+	u64 real_ino; // of overlayfs: of the file in the upper layer
 	struct attributes now; // after the operation; of a refused one, as they are
 	struct attributes before;
 	u32 dev; // s_dev, the kernel's encoding: major << 20 | minor
@@ -128,7 +131,7 @@ struct record {
 	u16 old_acl_bytes;
 	u16 unused;
 	u32 data_bytes;
-	u32 unused2;
+	u32 real_dev; // s_dev, of real_ino
 };
 
 // entry is one of an ACL, as both struct posix_acl and the extended attribute

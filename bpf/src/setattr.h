@@ -36,24 +36,36 @@ static __always_inline u32 setting(u32 valid)
 	return valid & (ATTR_ATIME | ATTR_MTIME) ? OP_UTIMES : 0;
 }
 
-// through is the open file by which the attributes are set, as ftruncate(2) does and
-// open(2) with O_TRUNC.
-static __always_inline struct file *through(struct iattr *attr, u32 valid)
-{
-	return valid & ATTR_FILE ? fetch(attr, ia_file) : NULL;
-}
-
-// file_of is the open file that is truncated and whose close is to be told.
+// file_of is the open file that is truncated, by ftruncate(2) or open(2) with O_TRUNC,
+// and whose close is to be told.
 static __always_inline struct file *file_of(struct iattr *attr, u32 valid)
 {
 	struct file *file;
 
-	if (!(valid & ATTR_SIZE))
+	if (!(valid & ATTR_SIZE) || !(valid & ATTR_FILE))
 		return NULL;
-	file = through(attr, valid);
+	file = fetch(attr, ia_file);
 	if (!file || !(fetch(file, f_mode) & FMODE_WRITE) || nameless(file))
 		return NULL;
 	return file;
+}
+
+// keep_file notes the open file for the end: overlayfs takes it out of iattr.
+static __always_inline void keep_file(struct dentry *dentry, u64 file)
+{
+	struct subject subject = subject_of(dentry);
+	struct before *before = bpf_map_lookup_elem(&befores, &subject);
+
+	if (before)
+		before->file = file;
+}
+
+static __always_inline u64 kept_file(struct dentry *dentry)
+{
+	struct subject subject = subject_of(dentry);
+	struct before *before = bpf_map_lookup_elem(&befores, &subject);
+
+	return before ? before->file : 0;
 }
 
 static __always_inline void before_setattr(struct call *call)
@@ -67,15 +79,16 @@ static __always_inline void before_setattr(struct call *call)
 	if (!counted || !setting(valid) || !note_before(counted, dentry))
 		return;
 	file = file_of(attr, valid);
-	if (file)
-		soil(counted, (u64)file, fetch(file, f_inode), (u64)fetch(file, f_path.mnt));
+	if (!file)
+		return;
+	soil(counted, (u64)file, fetch(file, f_inode), (u64)fetch(file, f_path.mnt));
+	keep_file(dentry, (u64)file);
 }
 
 // written notes who truncated, for the close.
-static __always_inline void written(struct file *file)
+static __always_inline void written(u64 file)
 {
-	u64 key = (u64)file;
-	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &key);
+	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &file);
 
 	if (dirty)
 		fill_actor(&dirty->actor);
@@ -86,14 +99,14 @@ static __always_inline void on_setattr(struct call *call)
 	struct iattr *attr = (void *)call->arg[1];
 	u32 valid = fetch(attr, ia_valid);
 	struct deed deed = {.op = setting(valid), .dentry = (void *)call->arg[0]};
-	struct file *file = through(attr, valid);
+	u64 file;
 
 	if (!deed.op)
 		return;
+	file = deed.op == OP_TRUNCATE ? kept_file(deed.dentry) : 0;
 	if (file)
-		deed.mnt = (u64)fetch(file, f_path.mnt);
+		deed.mnt = (u64)BPF_CORE_READ((struct file *)file, f_path.mnt);
 	changed(HOOK_ATTRIB, &deed, call);
-	file = file_of(attr, valid);
 	if (file && !error_of(call))
 		written(file);
 }

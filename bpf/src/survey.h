@@ -25,9 +25,6 @@
 
 #include "automaton.h"
 
-// What the names of the host's root directory lead from.
-const volatile u32 start = 0;
-
 // The verifier follows this many turns of a loop around one call without trouble;
 // two loops, one in the other, do for 32,768 mounts.
 #define STRETCH 256
@@ -500,16 +497,6 @@ static __always_inline void mounted(void)
 
 	arrive(bpf_get_current_pid_tgid(), &lifted);
 	resurvey(remounted(), 0);
-}
-
-// address_of is the address of what a trampoline knows to be a pointer, with which
-// it lets nobody calculate until it was read anew.
-static __always_inline u64 address_of(void *pointer)
-{
-	u64 address = 0;
-
-	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
-	return address;
 }
 
 // carries says whether to rename a directory moves mounts along.

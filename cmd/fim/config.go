@@ -24,6 +24,7 @@ type configFlags struct {
 	excludes  []string
 	recursive bool
 	failed    bool
+	inside    bool
 	backend   string
 	ring      int
 }
@@ -32,6 +33,7 @@ func (f *configFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.file, "config", "", "read the plugin's init_config from `FILE` (YAML or JSON); PATH and flags replace its keys")
 	fs.StringSliceVar(&f.events, "event", nil, "report only these `operations`, such as create,rename,attrib (default all but open and exec)")
+	fs.BoolVar(&f.inside, "containers", false, "watch these paths inside containers, too; only the eBPF backend can")
 	fs.BoolVar(&f.failed, "failed", false, "report attempts that were refused, too; only the eBPF backend sees them")
 	fs.StringArrayVar(&f.excludes, "exclude", nil, "leave out what this `pattern` covers; may be repeated")
 	fs.BoolVar(&f.recursive, "recursive", true, "watch everything below each PATH; false: the path and its direct children")
@@ -58,6 +60,9 @@ func (f *configFlags) config(cmd *cobra.Command, paths []string) (source.Config,
 	}
 	if cmd.Flags().Changed("event") {
 		c.Events = f.events
+	}
+	if cmd.Flags().Changed("containers") {
+		c.Containers = f.inside
 	}
 	if cmd.Flags().Changed("failed") {
 		c.Failed = f.failed

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -18,6 +19,7 @@ import (
 var mountSteps = []step{
 	{"mount-bind", "FROM TO", func(a []string) error { return unix.Mount(a[0], a[1], "", unix.MS_BIND, "") }},
 	{"mount-tmpfs", "PATH", func(a []string) error { return unix.Mount("tmpfs", a[0], "tmpfs", 0, "mode=755") }},
+	{"mount-overlay", "LAYERS PATH", mountOverlay},
 	{"mount-cgroup", "PATH", func(a []string) error { return unix.Mount("cgroup2", a[0], "cgroup2", 0, "") }},
 	{"mount-idmapped", "FROM TO ID", mountIdmapped},
 	{"mount-readonly", "PATH", func(a []string) error {
@@ -25,6 +27,15 @@ var mountSteps = []step{
 	}},
 	{"forget", "MOUNT", func(a []string) error { return unix.Mount("", a[0], "", unix.MS_REMOUNT, "") }},
 	{"umount", "PATH", func(a []string) error { return unix.Unmount(a[0], 0) }},
+}
+
+// mountOverlay mounts the layers lower, upper and work of a directory.
+func mountOverlay(a []string) error {
+	layers, err := filepath.Abs(a[0])
+	if err != nil {
+		return err
+	}
+	return unix.Mount("overlay", a[1], "overlay", 0, fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", layers))
 }
 
 // mountIdmapped shows a directory at another place, where the owners 0, 1, 2, …

@@ -44,7 +44,8 @@ func parseCannot(text string) ([]Cannot, error) {
 // onFilesystem are the limits that hold on one kind of filesystem, whatever the
 // script: backend and filesystem to each WHAT.
 var onFilesystem = map[[2]string][]string{
-	{"ebpf", "btrfs"}: {"dev", "modify:res"},
+	{"ebpf", "btrfs"}:   {"dev", "modify:res"},
+	{"ebpf", "overlay"}: {"dev", "modify:res", "old.acl"},
 }
 
 // DeclareFor adds what the backend cannot know on a filesystem.

@@ -46,7 +46,7 @@ func (r *run) resolve(key, name string) (string, error) {
 	known, ok := r.names[name]
 	value := known.inode
 	switch key {
-	case "dev":
+	case "dev", "real.dev":
 		value = known.dev
 	case "proc.pid", "proc.tid", "proc.ppid", "proc.apid", "proc.sid", "proc.vpid":
 		value = known.pid
@@ -58,7 +58,7 @@ func (r *run) resolve(key, name string) (string, error) {
 		value = known.mtime
 	case "atime":
 		value = known.atime
-	case "inode", "old.inode":
+	case "inode", "old.inode", "real.inode":
 	default:
 		ok = false
 	}

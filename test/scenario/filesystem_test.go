@@ -31,6 +31,7 @@ var filesystems = []filesystem{
 	// Without a journal a mount writes next to nothing.
 	{name: "ext4", mkfs: []string{"mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal"}, size: 64 << 20},
 	{name: "xfs", mkfs: []string{"mkfs.xfs", "-q", "-f"}, size: 320 << 20},
+	{name: "overlay"},
 	{name: "btrfs", mkfs: []string{"mkfs.btrfs", "-q", "-f"}, size: 128 << 20},
 }
 
@@ -64,7 +65,10 @@ func (f filesystem) mount(dir, image string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if f.mkfs == nil {
+	switch {
+	case f.name == "overlay":
+		return mountOverlay(dir)
+	case f.mkfs == nil:
 		return unix.Mount(f.name, dir, f.name, 0, f.options)
 	}
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
@@ -87,6 +91,30 @@ func (f filesystem) mount(dir, image string) error {
 		return fmt.Errorf("mount %s at %s: %w", device.Name(), dir, err)
 	}
 	return nil
+}
+
+// layersOf is where the layers of the overlay filesystem at dir lie: lower, upper and
+// work.
+func layersOf(dir string) string { return dir + ".layers" }
+
+// mountOverlay has its layers in memory.
+func mountOverlay(dir string) error {
+	layers := layersOf(dir)
+	if err := os.MkdirAll(layers, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", layers, "tmpfs", 0, "mode=755"); err != nil {
+		return err
+	}
+	var options []string
+	for _, name := range []string{"lower", "upper", "work"} {
+		layer := filepath.Join(layers, name)
+		if err := os.Mkdir(layer, 0o755); err != nil {
+			return err
+		}
+		options = append(options, name+"dir="+layer)
+	}
+	return unix.Mount("overlay", dir, "overlay", 0, strings.Join(options, ","))
 }
 
 // loop attaches image to a free loop device, which frees itself after its last

@@ -129,7 +129,7 @@ func (r run) command() string {
 // script is the guest's run.sh.
 func (g guest) script() string {
 	var b strings.Builder
-	b.WriteString("code=0\nfor m in xfs btrfs loop; do modprobe $m; done\n")
+	b.WriteString("code=0\nfor m in xfs btrfs overlay loop; do modprobe $m; done\n")
 	for _, r := range g.runs {
 		b.WriteString(r.command())
 	}
