@@ -46,5 +46,6 @@
 // marker file of its own and reads events until that shows up.
 //
 // A file "rows" in the archive runs the script once per line: a label and
-// variables to set.
+// variables to set. Where the script has the lines "each" and "end-each", it runs
+// once, and what is between them once per line.
 package scenario

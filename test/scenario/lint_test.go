@@ -76,6 +76,14 @@ func TestRowsRunAScriptOncePerLine(t *testing.T) {
 	if len(got) == 2 && !strings.HasPrefix(string(got[1].Text), want) {
 		t.Errorf("got %q, want %q…", got[1].Text, want)
 	}
+	got, err = split("x", []byte(licence+"# What.\nwatch\neach\nact create $N\nend-each\nsettle\n-- rows --\na N=1\nb N='2 3'\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const once = licence + "# What.\nwatch\n# a\nenv N=1\nact create $N\n# b\nenv N='2 3'\nact create $N\nsettle\n\nend\n-- rows --"
+	if len(got) != 1 || got[0].Name != "x" || !strings.HasPrefix(string(got[0].Text), once) {
+		t.Errorf("got %q, want %q…", got, once)
+	}
 	if _, err := split("x", []byte("# no licence\n")); err == nil {
 		t.Error("a script without its first line was taken")
 	}

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ type Script struct {
 	Text []byte
 }
 
-// Scripts returns every script, one for each row where there are rows.
+// Scripts returns every script, one for each row where there are rows of runs.
 func Scripts() ([]Script, error) {
 	files, err := fs.Glob(embedded, "scripts/*.txtar")
 	if err != nil {
@@ -69,14 +70,38 @@ func split(name string, text []byte) ([]Script, error) {
 	if rows == nil {
 		return []Script{made("", licence)}, nil
 	}
-	var all []Script
-	for line := range strings.Lines(string(rows)) {
-		label, vars, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if label != "" {
-			all = append(all, made("."+label, "env "+strings.TrimSpace(vars)+"\n"))
+	if before, block, after, ok := eachRow(body); ok {
+		body = before
+		for label, vars := range rowsOf(rows) {
+			body = fmt.Appendf(body, "# %s\nenv %s\n%s", label, vars, block)
 		}
+		body = append(body, after...)
+		return []Script{made("", licence)}, nil
+	}
+	var all []Script
+	for label, vars := range rowsOf(rows) {
+		all = append(all, made("."+label, "env "+vars+"\n"))
 	}
 	return all, nil
+}
+
+// eachRow finds the lines between "each" and "end-each".
+func eachRow(body []byte) (before, block, after []byte, ok bool) {
+	before, rest, begins := bytes.Cut(body, []byte("\neach\n"))
+	block, after, ends := bytes.Cut(rest, []byte("\nend-each\n"))
+	return append(bytes.Clone(before), '\n'), append(bytes.Clone(block), '\n'), after, begins && ends
+}
+
+// rowsOf yields the label of each row, and its variables.
+func rowsOf(text []byte) iter.Seq2[string, string] {
+	return func(yield func(label, vars string) bool) {
+		for line := range strings.Lines(string(text)) {
+			label, vars, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if label != "" && !yield(label, strings.TrimSpace(vars)) {
+				return
+			}
+		}
+	}
 }
 
 // Write puts the scripts below dir and returns the files' names.

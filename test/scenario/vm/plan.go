@@ -60,18 +60,21 @@ const every = `.*`
 
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given.
-const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-out|mknod-kinds|mmap-kinds|mount-(above|bind-every-operation|over)|` +
-	`names-every-operation\.invalid-utf8|refused-(attributes|rmdir-told|told)|rename-exchange|tree-moved-in|unlink-open-file|` +
+const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-alias-every-operation|mknod-kinds|` +
+	`mount-(bind-every-operation|over)|overlay-merged|refused-(rmdir-told|told)|rename-exchange|unlink-open-file|` +
 	`write-(fallocate|mmap|open-truncate)`
 
 // lacking is what tmpfs got late or never: inode flags, mounts that map owners,
 // and names that the kernel forgets.
 const lacking = `attributes-(flags.*|idmapped)|open-by-handle-cold|refused-flags`
 
+// layered is what overlayfs does in other ways than the filesystem of its layers.
+const layered = `create-write-close|link-inside|names-every-operation|rename-(exchange|inside)|write-open-truncate`
+
 // landing is what every change runs; `make test-vm` runs every script on tmpfs, the
 // whole is `make test-all`.
 var landing = []guest{
-	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", `write-reflink`}}},
+	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", `write-reflink`}, {"overlay", layered}}},
 	{"5.10", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}}},
 	{"6.1", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}}},
 	{"7.2", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"xfs", `write-reflink`}}},
