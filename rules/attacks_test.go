@@ -33,6 +33,7 @@ var needEBPF = []string{
 	"Modification Time Set Back",
 	"Immutable or Append-Only Flag Changed",
 	"Attempt on a Sensitive File Refused",
+	"Hard Link Made to a Sensitive File",
 }
 
 var attacks = []attack{{
@@ -83,7 +84,21 @@ var attacks = []attack{{
 	},
 	trusted: [][2]string{{"/usr/bin/dpkg", `put "/etc/pam.d/pkg"`}},
 }, {
+	rule: "Hard Link Made to a Sensitive File",
+	ebpf: [][2]string{
+		{"ln /etc/passwd /tmp/harmless", ""},
+		{"ln /tmp/harmless /tmp/more-harmless && ln /etc/shadow /tmp/other", ""}, // the first tells of a name, not of the file
+	},
+	lookAlike: []string{
+		"ln /etc/hosts /tmp/hosts", // not sensitive
+		"cp /etc/passwd /tmp/copied",
+		"ln -s /etc/passwd /tmp/symbolic",
+	},
+}, {
 	rule: "Account File Changed",
+	ebpf: [][2]string{
+		{"echo 'evil::0:0::/:/bin/sh' >>/tmp/more-harmless", ""}, // a hard link
+	},
 	attack: []string{
 		"echo 'evil::0:0::/:/bin/sh' >>/etc/passwd",
 		"sed -i s/second/evil/ /etc/shadow",
