@@ -46,10 +46,12 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 // used. What was done to the file has its watched name; what was done to a name has
 // that.
 func (b *Backend) alias(r *raw, e *event.Event) bool {
-	if b.o.Alias == nil {
-		return false
+	var place Place
+	var pattern []byte
+	ok := false
+	if b.o.Alias != nil {
+		place, pattern, ok = b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
 	}
-	place, pattern, ok := b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
 	if !ok {
 		b.paths.unlike.Add(1)
 		return false
@@ -132,8 +134,8 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 		}
 		how, seen = max(how, oldHow), seen || oldSeen
 	}
-	if how == notOurs && r.has(trampolinesFlagFLAG_ALIAS) {
-		return b.alias(r, e)
+	if how == notOurs && (r.has(trampolinesFlagFLAG_ALIAS) || seen && r.Now.Nlink > 1) {
+		return b.alias(r, e) // also where the kernel side took this name for a watched one
 	}
 	if how == notOurs && seen {
 		p.unlike.Add(1)

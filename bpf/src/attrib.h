@@ -70,6 +70,16 @@ static __always_inline void forget_before(struct dentry *dentry)
 	bpf_map_delete_elem(&old_acls, &subject);
 }
 
+// mount_of_deed is the mount that phase one kept for just this change. Another that was
+// refused before it began may have left one of the same dentry, and some changes have no
+// phase one.
+static __always_inline u64 mount_of_deed(struct deed *deed)
+{
+	struct stash *stash = stash_of(deed->dentry);
+
+	return stash && stash->op == deed->op ? take_mount(deed->dentry) : 0;
+}
+
 // begun drafts a deed on a file that keeps its name, if it is to be told. Its mount
 // is that of phase one, if the caller does not know it.
 static __always_inline struct scratch *begun(struct counters *counted, u32 *slot, struct deed *deed, struct call *call)
@@ -84,7 +94,7 @@ static __always_inline struct scratch *begun(struct counters *counted, u32 *slot
 	deed->state = of_file(state_itself(counted, deed->dentry), deed->inode);
 	if (deed->state == DEAD)
 		return NULL;
-	mnt = take_mount(deed->dentry);
+	mnt = mount_of_deed(deed);
 	if (!deed->mnt)
 		deed->mnt = mnt;
 	s = NULL;

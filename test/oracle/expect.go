@@ -18,12 +18,14 @@ type Expect struct {
 	Maybe bool
 	// May are the keys that may be absent.
 	May []string
+	// Watched says that the path, which is not known, is a watched one.
+	Watched *patterns
 	// Step is what made it happen.
 	Step string
 }
 
 // telling are the keys that say something by being there.
-var telling = []string{"old.host_path", "old.view_path", "old.inode", "lost.count"}
+var telling = []string{"reason", "alias_path", "old.host_path", "old.view_path", "old.inode", "lost.count"}
 
 // varying are the keys of which any of several values may do: "symlink|create".
 var varying = []string{"op", "type"}
@@ -98,7 +100,33 @@ func (e Expect) differs(got Record) string {
 			why = append(why, fmt.Sprintf("%s is %s, not %s", key, quoted(have), quoted(want)))
 		}
 	}
+	if host := got["host_path"]; e.Watched != nil && !e.Watched.covers(host) {
+		why = append(why, fmt.Sprintf("host_path is %s, which is not watched", quoted(host)))
+	}
 	return strings.Join(why, ", ")
+}
+
+// naming are the operations on names, which are told with these; others are of the file.
+var naming = []string{"rename", "link", "unlink"}
+
+// mayBeAlias says whether what was done at a path that is not watched may be told
+// because the file has another name: whether that is watched the worker does not know.
+func (f *Fact) mayBeAlias() bool {
+	others := f.File.Nlink > 1 || f.Op == "unlink" && f.File.Nlink > 0
+	return others && f.File.Mode&unix.S_IFMT != unix.S_IFDIR
+}
+
+// aliased is the event of a fact at a path that is not watched, if the file has a name
+// that is.
+func (s scene) aliased(f Fact, r Record) Expect {
+	e := Expect{Record: r}
+	r["reason"] = "hardlink"
+	if !slices.Contains(naming, f.Op) {
+		r["alias_path"] = r["host_path"]
+		delete(r, "host_path")
+		e.Watched = &s.watched
+	}
+	return e
 }
 
 func either(want, have string) bool {

@@ -33,7 +33,8 @@ type manner struct {
 }
 
 // note takes a fact in and returns how it is to be told: a change once for an open
-// file, a closing where a change was told.
+// file, a closing where a change was told. Where it is not watched it may be doubted
+// whether it was told.
 func (o *opening) note(f *Fact, watched, doubted bool, now time.Time) manner {
 	t := manner{maybe: f.Maybe, loose: f.Shared, outside: !watched}
 	switch {

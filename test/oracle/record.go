@@ -40,7 +40,7 @@ func readRecord(line []byte) (Record, error) {
 }
 
 // shown are the keys that a reader of a failure wants, in this order.
-var shown = []string{"op", "host_path", "old.host_path", "view_path", "old.view_path", "inode", "old.inode", "dev", "type",
+var shown = []string{"op", "reason", "host_path", "alias_path", "old.host_path", "view_path", "old.view_path", "inode", "old.inode", "dev", "type",
 	"size", "old.size", "res", "proc.pid", "proc.tid", "lost.count", "lost.reason"}
 
 func (r Record) String() string {

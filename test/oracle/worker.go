@@ -97,10 +97,16 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 			o = w.opening
 		}
 		host := spots[f.At].host()
-		t := o.note(&f, w.watched.covers(host), w.watched.doubted(host), time.Now())
+		alias := !w.backend.merges && f.mayBeAlias()
+		t := o.note(&f, w.watched.covers(host), w.watched.doubted(host) || alias, time.Now())
 		r, ok := scene.expects(f)
+		e := Expect{Record: r}
+		if !ok && alias {
+			e, ok, t = scene.aliased(f, r), true, manner{maybe: true}
+		}
 		if ok && !w.backend.silent(f, t) {
-			w.want = append(w.want, w.backend.limit(Expect{Record: r, Step: s.String()}, f, t, w.fs))
+			e.Step = s.String()
+			w.want = append(w.want, w.backend.limit(e, f, t, w.fs))
 		}
 	}
 	if s.Do == "hold" && w.held == nil {
