@@ -26,7 +26,7 @@ var faults = map[string]func() fault{
 	// an event comes twice
 	"dup": func() fault {
 		return func(r Record) []Record {
-			if r.is("mkdir") && path.Base(r["host_path"]) == "d1" {
+			if r.is("mkdir") {
 				return []Record{r, r}
 			}
 			return []Record{r}

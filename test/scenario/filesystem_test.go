@@ -93,13 +93,9 @@ func (f filesystem) mount(dir, image string) error {
 	return nil
 }
 
-// layersOf is where the layers of the overlay filesystem at dir lie: lower, upper and
-// work.
-func layersOf(dir string) string { return dir + ".layers" }
-
 // mountOverlay has its layers in memory.
 func mountOverlay(dir string) error {
-	layers := layersOf(dir)
+	layers := dir + ".layers"
 	if err := os.MkdirAll(layers, 0o755); err != nil {
 		return err
 	}
