@@ -31,6 +31,7 @@ type hardLinks struct {
 	told   time.Time // when its progress was told last
 	found  []string  // by it, and not looked up yet
 	queue  []string  // directories to walk through afterwards
+	stale  bool      // events were lost: all is to be walked through again
 	full   bool      // that the table is was told
 	failed bool      // that note fails was told
 }
@@ -42,6 +43,8 @@ const (
 	walkPatience = 2 * time.Second
 	// walkProgress is how often a longer one is told of.
 	walkProgress = 30 * time.Second
+	// walkPause is between two walks through everything, however often events are lost.
+	walkPause = time.Minute
 	// lookMost is how many paths that a walk has found are looked up between two
 	// events.
 	lookMost = 256
@@ -91,6 +94,10 @@ func (h *hardLinks) close() {
 // check takes in some of what the walk has found, and begins the next one.
 func (h *hardLinks) check() {
 	if h.walk == nil {
+		if h.stale && time.Since(h.begun) > walkPause {
+			h.stale = false
+			h.begin(h.set.Prefixes())
+		}
 		return
 	}
 	select {
@@ -130,6 +137,7 @@ func (h *hardLinks) end() {
 		directories, files := h.walk.Seen()
 		h.logf("hard links: looked at %d files in %d directories in %s; %d watched files have several names", files, directories, time.Since(h.begun).Round(time.Second), h.table.Len())
 	}
+	h.walk.Close()
 	h.walk = nil
 	if len(h.queue) > 0 {
 		queue := h.queue
@@ -211,7 +219,7 @@ func (h *hardLinks) arrived(old, path string) {
 		return
 	}
 	if len(h.queue) >= maxQueue {
-		h.queue = h.set.Prefixes() // which is everything
+		h.stale = true
 		return
 	}
 	h.queue = append(h.queue, path)
@@ -220,11 +228,7 @@ func (h *hardLinks) arrived(old, path string) {
 // doubt is for when events were lost: names may have come and gone unseen.
 func (h *hardLinks) doubt() {
 	h.table.Doubt()
-	h.queue = h.set.Prefixes()
-	if h.walk == nil {
-		h.begin(h.queue)
-		h.queue = nil
-	}
+	h.stale = true
 }
 
 // alias returns the place by which a file is watched that was used by another name.
