@@ -165,7 +165,7 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how c
 	p.buf = rooted(appendPath(p.buf, names), start)
 	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), p.buf[start:])
 	if len(p.places) == 0 {
-		how = b.inside(r, p.buf[start:], e)
+		how = b.inside(r, p.buf[start:], e, notOurs)
 		return nil, how, how != notOurs
 	}
 	best := &p.places[0]
@@ -179,21 +179,20 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how c
 		}
 	}
 	e.File.Mountpoint, e.File.FSType = best.Mountpoint, best.FSType
-	if how < covered {
-		how = max(how, b.inside(r, p.buf[start:], e))
-	}
-	return p.keep(best.Host), how, true
+	return p.keep(best.Host), b.inside(r, p.buf[start:], e, how), true
 }
 
-// inside is what patterns have to do with a path inside a container's filesystem.
-func (b *Backend) inside(r *raw, path []byte, e *event.Event) concern {
+// inside is what patterns have to do with a path inside a container's filesystem, if
+// that is more than they have to do with the path on the host.
+func (b *Backend) inside(r *raw, path []byte, e *event.Event, onHost concern) concern {
 	if !b.o.Containers || r.Magic != overlayMagic {
-		return notOurs
+		return onHost
 	}
 	name, how := b.concern(r, path)
-	if how != notOurs {
-		e.Watch, e.Reason = name, event.InContainer
+	if how <= onHost {
+		return onHost
 	}
+	e.Watch, e.Reason = name, event.InContainer
 	return how
 }
 

@@ -102,10 +102,15 @@ func (t *Table) Add(id ID, path string) bool {
 	return true
 }
 
-// remove takes a name away that the file no longer has.
+// remove takes a name away that the file no longer has. Where it is not known which,
+// all are looked up before they count again.
 func (t *Table) remove(id ID, path []byte) {
 	f := t.files[id]
 	if f == nil {
+		return
+	}
+	if len(path) == 0 {
+		f.doubts = t.doubts - 1
 		return
 	}
 	if i, found := slices.BinarySearch(f.names, string(path)); found {

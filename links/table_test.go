@@ -137,6 +137,15 @@ func TestAfterALossANameIsLookedUpBeforeItCounts(t *testing.T) {
 	}
 }
 
+func TestAfterANameWentOfWhichNobodyKnowsTheOthersAreLookedUp(t *testing.T) {
+	table := tableOf(t, func(_ ID, path string) bool { return path == "/etc/b" }, "/etc")
+	table.Add(one, "/etc/a")
+	table.Add(one, "/etc/b")
+	want(t, table, one, "/etc/a")
+	table.Learn(one, of(event.OpUnlink, "", "", 2))
+	want(t, table, one, "/etc/b")
+}
+
 func TestATableThatIsFullSaysSo(t *testing.T) {
 	table := tableOf(t, anything, "/etc")
 	for i := range uint64(MaxFiles) {

@@ -71,6 +71,7 @@ func TestFanotifyNamesWhatItIsAskedForAndNeverReports(t *testing.T) {
 	}{
 		"the defaults":          {func(*Config) {}, ""},
 		"what it can":           {func(c *Config) { c.Events = []string{"chmod", "truncate"} }, ""},
+		"containers":            {func(c *Config) { c.Containers = true }, "containers: what happens inside containers' filesystems is not reported"},
 		"refused attempts":      {func(c *Config) { c.Failed = true }, "failed: refused attempts are not reported"},
 		"executions, and more":  {func(c *Config) { c.Events = []string{"exec", "create"} }, "events: exec: not reported"},
 		"mappings and the rest": {func(c *Config) { c.Events = []string{"attrib", "mmap", "exec"} }, "events: mmap, chattr, exec: not reported"},
