@@ -45,6 +45,9 @@
 // may be extra, and the order counts. No script sleeps: settle changes a
 // marker file of its own and reads events until that shows up.
 //
+// With -together scripts that watch with the same flags share one fim, in which each
+// has its turn.
+//
 // A file "rows" in the archive runs the script once per line: a label and
 // variables to set. Where the script has the lines "each" and "end-each", it runs
 // once, and what is between them once per line.

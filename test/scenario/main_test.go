@@ -26,6 +26,7 @@ var (
 	fsFlag      = flag.String("fs", "tmpfs,ext4,xfs,btrfs", "filesystems to run on, separated by commas")
 	deafOnly    = flag.Bool("deaf", false, "run only the proof that a deaf backend fails every script")
 	detach      = flag.Bool("detach", false, "have the kernel call no program once fim is ready; one script at a time")
+	together    = flag.Bool("together", false, "scripts that watch with the same flags share one fim")
 	private     = flag.Bool("private", true, "run in a mount namespace of its own")
 	patience    = flag.Duration("patience", 30*time.Second, "how long fim may take to report a change before the script fails")
 )

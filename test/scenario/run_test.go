@@ -25,6 +25,7 @@ type setting struct {
 	fs       filesystem
 	patience time.Duration
 	table    []Cannot
+	crowd    *crowd // nil when each script has a fim of its own
 }
 
 // run is one script while it runs.
@@ -32,6 +33,7 @@ type run struct {
 	setting
 	dir, root string // root is $W
 	watcher   *watcher
+	passes    bool      // came to its end
 	began     time.Time // of the watch
 	limits    Limits
 	unordered bool // by command any-order
@@ -114,11 +116,15 @@ func (r *run) tearDown(t testscript.T) {
 		errs = append(errs, job.Process.Kill())
 		job.Wait()
 	}
-	if r.watcher != nil {
+	if r.watcher != nil && (r.crowd == nil || !r.passes) {
 		r.watcher.stop()
 	}
 	r.unplace()
 	errs = append(errs, unmountBelow(r.dir))
+	if r.watcher != nil && r.crowd != nil {
+		r.watcher.past = append(r.watcher.past, r.dir)
+		r.crowd.pass()
+	}
 	if err := errors.Join(errs...); err != nil {
 		t.Log(err)
 		t.FailNow()
@@ -165,7 +171,14 @@ func (r *run) watch(ts *testscript.TestScript, words []string) error {
 		return errors.New("already watching")
 	}
 	var err error
+	if r.crowd != nil {
+		r.watcher, err = r.crowd.join(r, words)
+		r.began = time.Now()
+		return err
+	}
 	r.began = time.Now()
-	r.watcher, err = startWatch(r.fim, r.backend, filepath.Join(r.dir, "marker"), words)
+	marker := filepath.Join(r.dir, "marker")
+	p, err := startWatch(r.fim, r.backend, words, []string{marker})
+	r.watcher = &watcher{process: p, marker: marker}
 	return err
 }

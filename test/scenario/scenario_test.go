@@ -19,6 +19,11 @@ func TestScenarios(t *testing.T) {
 			for fs := range strings.SplitSeq(*fsFlag, ",") {
 				t.Run(fs, func(t *testing.T) {
 					s := setting{fim: programs.fim, backend: backend, fs: wanted(t, fs), patience: *patience, table: table}
+					if *together {
+						s.crowd = newCrowd()
+						testscript.RunT(sharing{t, s.crowd}, s.params(files))
+						return
+					}
 					testscript.Run(t, s.params(files))
 				})
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // signal sends a signal to fim; that it has ended already is no error.
-func (w *watcher) signal(sig os.Signal) error {
+func (w *process) signal(sig os.Signal) error {
 	if err := w.cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -22,7 +22,7 @@ func (w *watcher) signal(sig os.Signal) error {
 
 // pause stops fim and returns when the last of its threads has stopped, so that
 // everything it reads later has happened before it looks.
-func (w *watcher) pause() error {
+func (w *process) pause() error {
 	if err := w.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (w *watcher) pause() error {
 }
 
 // running counts the threads of fim that are not stopped; see proc_pid_stat(5).
-func (w *watcher) running() (n int, err error) {
+func (w *process) running() (n int, err error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", w.cmd.Process.Pid))
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -52,9 +52,12 @@ func (w *watcher) running() (n int, err error) {
 	return n, err
 }
 
+// ended tells whether stop has been here.
+func (w *process) ended() bool { return w.cmd.ProcessState != nil }
+
 // stop ends fim the way a service manager does, which is success.
-func (w *watcher) stop() error {
-	if w.cmd.Process == nil || w.cmd.ProcessState != nil {
+func (w *process) stop() error {
+	if w.cmd == nil || w.cmd.Process == nil || w.ended() {
 		return nil
 	}
 	if err := errors.Join(w.signal(syscall.SIGCONT), w.signal(syscall.SIGTERM)); err != nil {
@@ -72,6 +75,6 @@ func (w *watcher) stop() error {
 
 // last ends fim for a script that failed and returns what it said, its counters
 // among it.
-func (w *watcher) last() error {
+func (w *process) last() error {
 	return errors.Join(w.stop(), errors.New("stderr of fim: "+w.stderr.String()))
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,15 +19,22 @@ import (
 // readyLine begins the line on stderr after which fim reports every change.
 const readyLine = "fim: watching"
 
-// watcher is a running "fim watch".
-type watcher struct {
+// process is a running "fim watch".
+type process struct {
 	cmd *exec.Cmd
-	// marker is the watched directory in which settle makes its changes.
-	marker string
-	// change makes one change to a path in marker that the watcher reports.
+	// change makes one change to a path in a marker that fim reports.
 	change func(path string) error
 	lines  chan []byte // of stdout; closed at its end
 	stderr safeBuffer
+	// past are the directories of scripts that have ended.
+	past []string
+}
+
+// watcher is what one script sees of a process.
+type watcher struct {
+	*process
+	// marker is the watched directory in which settle makes its changes.
+	marker string
 	marks  int
 	// all holds every line that came, those of markers too.
 	all [][]byte
@@ -51,24 +59,24 @@ func (b *safeBuffer) String() string {
 }
 
 // startWatch runs fim watch with args and returns as soon as it is ready.
-func startWatch(fim, backend, marker string, args []string) (*watcher, error) {
-	w := &watcher{marker: marker, lines: make(chan []byte, 1<<16)}
+func startWatch(fim, backend string, args, markers []string) (*process, error) {
+	w := &process{lines: make(chan []byte, 1<<16)}
 	var err error
 	if w.change, err = chooseChange(args); err != nil {
-		return nil, err
+		return w, err
 	}
-	args = append([]string{"watch", "--backend", backend, "--format", "json"}, args...)
-	w.cmd = exec.Command(fim, append(args, marker)...)
+	args = slices.Concat([]string{"watch", "--backend", backend, "--format", "json"}, args, markers)
+	w.cmd = exec.Command(fim, args...)
 	stdout, err := w.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	stderr, err := w.cmd.StderrPipe()
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	if err := errors.Join(callPrograms(true), w.cmd.Start()); err != nil {
-		return nil, err
+		return w, err
 	}
 	ready := make(chan bool, 1)
 	go w.readErrors(stderr, ready)
@@ -85,7 +93,7 @@ func startWatch(fim, backend, marker string, args []string) (*watcher, error) {
 }
 
 // readErrors collects stderr and tells once whether fim became ready.
-func (w *watcher) readErrors(r io.Reader, ready chan<- bool) {
+func (w *process) readErrors(r io.Reader, ready chan<- bool) {
 	defer close(ready)
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -99,7 +107,7 @@ func (w *watcher) readErrors(r io.Reader, ready chan<- bool) {
 	}
 }
 
-func (w *watcher) readLines(r io.Reader) {
+func (w *process) readLines(r io.Reader) {
 	defer close(w.lines)
 	lines := bufio.NewReaderSize(r, 1<<20)
 	for {
@@ -143,8 +151,14 @@ func (w *watcher) settle(patience time.Duration) ([]Record, error) {
 		if path == mark {
 			return got, nil
 		}
-		if !strings.HasPrefix(path, w.marker+"/") { // leftovers of an earlier mark
+		if !strings.HasPrefix(path, w.marker+"/") && !w.isPast(path) { // leftovers of an earlier mark
 			got = append(got, r)
 		}
 	}
+}
+
+// isPast tells whether a path is of a script that has ended: that its filesystems go
+// away is told when fim next looks at the mount table.
+func (w *process) isPast(path string) bool {
+	return slices.ContainsFunc(w.past, func(dir string) bool { return strings.HasPrefix(path, dir+"/") })
 }

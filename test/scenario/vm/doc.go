@@ -17,6 +17,9 @@
 //	-whole         every script on every kernel
 //	-all           every script on every kernel and filesystem
 //
+// Scripts that watch with the same flags share one fim, see crowd in test/scenario:
+// to load the programs takes an emulated machine some eight seconds, a script one.
+//
 // The tests of package bpf run in guests too, as TestProgramsOnKernels/6.12/….
 //
 // Guests of the scripts have one processor. The emulator runs a processor per thread, and a

@@ -23,7 +23,7 @@ func (r run) of(scripts []string) []string {
 
 // share is how many scripts a guest gets: more of them make a guest that the others
 // wait for at the end, fewer boot more often.
-const share = 30
+const share = 50
 
 // parts divides what a kernel has to show among guests of at most so many scripts.
 func (g guest) parts(scripts []string, share int) (parts []guest) {
@@ -126,7 +126,7 @@ func choose(much extent, kernel, scripts string) ([]guest, error) {
 // patience is long: it decides only how soon a failure is told.
 func (r run) command() string {
 	return fmt.Sprintf("./scenario.test -test.v=test2json -test.timeout 2h -fim ./fim -fim-deaf ./fim-deaf -actor ./actor"+
-		" -backend ebpf -fs %s -patience 2m -test.run 'TestScenarios/ebpf/%s/^(%s)$' 2>&1 || code=1\n", r.filesystem, r.filesystem, r.scripts)
+		" -together -test.parallel 100 -backend ebpf -fs %s -patience 2m -test.run 'TestScenarios/ebpf/%s/^(%s)$' 2>&1 || code=1\n", r.filesystem, r.filesystem, r.scripts)
 }
 
 // script is the guest's run.sh.
