@@ -42,10 +42,13 @@ type Options struct {
 	// at is when it was used, on CLOCK_BOOTTIME in nanoseconds: a path that was
 	// not true then must not be among them.
 	Place func(dst []Place, at, dev uint64, inFS []byte) []Place
-	// Who completes p, which holds what the kernel side knows, from elsewhere;
-	// started is the process's start in nanoseconds since boot, which tells
-	// whether a process of that pid is the same one. Nil: nothing is added.
-	Who func(pid int, started uint64, p *event.Process)
+	// Who is told, with each event, which process acts. started is its start in
+	// nanoseconds since boot, which tells whether a process of that pid is the same
+	// one; told says that the kernel side told all there is to know. Nil: nobody asks.
+	Who func(pid int, started uint64, told bool)
+	// Introduce completes what the kernel side told of a process, once. Nil: nothing
+	// is added.
+	Introduce func(Introduction)
 	// Remounting is told who is about to attach or detach the mount of this number,
 	// before the host's mount table shows it, and when, as at. Whether it came about
 	// is not known. The process's memory is used again. Nil: nobody asks.
@@ -97,6 +100,8 @@ type Backend struct {
 	paths   paths
 	facts   facts
 
+	processes processes
+
 	mu     sync.Mutex // guards what Stats and Close may touch at once
 	closed bool
 	last   []Counter
@@ -124,7 +129,7 @@ func Open(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{o: o, hooks: all}
+	b := &Backend{o: o, hooks: all, processes: processes{complete: o.Introduce}}
 	for _, op := range o.Ops {
 		b.asked |= 1 << op
 	}
@@ -222,6 +227,12 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 		record, err := b.ring.next(deadline)
 		if err != nil {
 			return err
+		}
+		if isProcess(record) {
+			if err := b.processes.introduce(record); err != nil {
+				return fmt.Errorf("read the ring buffer: %w", err)
+			}
+			continue
 		}
 		r, err := split(record)
 		if err != nil {

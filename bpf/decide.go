@@ -75,8 +75,9 @@ func (b *Backend) learn(r *raw, e *event.Event) bool {
 
 func (b *Backend) actor(r *raw, p *event.Process) {
 	r.process(p)
+	told := b.processes.fill(r.Actor.Mark, p)
 	if b.o.Who != nil {
-		b.o.Who(int(r.Actor.Tgid), r.Actor.Start, p)
+		b.o.Who(int(r.Actor.Tgid), r.Actor.Start, told)
 	}
 }
 

@@ -110,11 +110,11 @@ func (r *raw) process(p *event.Process) {
 	if a.Loginuid != ^uint32(0) {
 		p.LoginUID = event.Known(uint64(a.Loginuid))
 	}
-	comm := unsafe.Slice((*byte)(unsafe.Pointer(&a.Comm[0])), len(a.Comm))
-	if i := bytes.IndexByte(comm, 0); i >= 0 {
-		comm = comm[:i]
+	p.RUID, p.RGID = event.Known(uint64(a.Ruid)), event.Known(uint64(a.Rgid))
+	p.Comm, p.ThreadComm = text16(&a.Comm), text16(&a.ThreadComm)
+	if a.Tid == a.Tgid {
+		p.ThreadComm = p.Comm
 	}
-	p.Comm = comm
 }
 
 // file fills what the record says of the file itself.

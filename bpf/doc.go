@@ -9,5 +9,5 @@
 // that is not known stays absent.
 package bpf
 
-//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -type record -type names -type actor -type hook -type flag -type op -type state_flag -type attributes trampolines src/fim.bpf.c -- -O2 -g -Wall -Werror -mcpu=v3 -fno-unroll-loops
+//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -type record -type names -type actor -type hook -type flag -type op -type state_flag -type attributes -type process -type ancestor -type process_flag trampolines src/fim.bpf.c -- -O2 -g -Wall -Werror -mcpu=v3 -fno-unroll-loops
 //go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target amd64,arm64 -no-global-types probes src/fim.bpf.c -- -O2 -g -Wall -Werror -mcpu=v3 -fno-unroll-loops -DPROBES

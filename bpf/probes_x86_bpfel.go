@@ -27,6 +27,7 @@ const (
 	probesMapFrames                            = "frames"
 	probesMapIdle                              = "idle"
 	probesMapInodes                            = "inodes"
+	probesMapIntroduced                        = "introduced"
 	probesMapJoins                             = "joins"
 	probesMapMoving                            = "moving"
 	probesMapOldAcls                           = "old_acls"
@@ -132,6 +133,8 @@ const (
 	probesVarUnusedFlag                        = "unused_flag"
 	probesVarUnusedHook                        = "unused_hook"
 	probesVarUnusedOp                          = "unused_op"
+	probesVarUnusedProcess                     = "unused_process"
+	probesVarUnusedProcessFlag                 = "unused_process_flag"
 	probesVarUnusedRecord                      = "unused_record"
 	probesVarUnusedStateFlag                   = "unused_state_flag"
 	probesVarVfsCreateAt                       = "vfs_create_at"
@@ -273,33 +276,34 @@ type probesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesMapSpecs struct {
-	Attempts  *ebpf.MapSpec `ebpf:"attempts"`
-	Befores   *ebpf.MapSpec `ebpf:"befores"`
-	Carriers  *ebpf.MapSpec `ebpf:"carriers"`
-	Counts    *ebpf.MapSpec `ebpf:"counts"`
-	Deads     *ebpf.MapSpec `ebpf:"deads"`
-	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
-	Edges     *ebpf.MapSpec `ebpf:"edges"`
-	Execs     *ebpf.MapSpec `ebpf:"execs"`
-	Frames    *ebpf.MapSpec `ebpf:"frames"`
-	Idle      *ebpf.MapSpec `ebpf:"idle"`
-	Inodes    *ebpf.MapSpec `ebpf:"inodes"`
-	Joins     *ebpf.MapSpec `ebpf:"joins"`
-	Moving    *ebpf.MapSpec `ebpf:"moving"`
-	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
-	Placeds   *ebpf.MapSpec `ebpf:"placeds"`
-	Ring      *ebpf.MapSpec `ebpf:"ring"`
-	Scratches *ebpf.MapSpec `ebpf:"scratches"`
-	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
-	Soiled    *ebpf.MapSpec `ebpf:"soiled"`
-	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
-	States    *ebpf.MapSpec `ebpf:"states"`
-	Supers    *ebpf.MapSpec `ebpf:"supers"`
-	Surveys   *ebpf.MapSpec `ebpf:"surveys"`
-	Tags      *ebpf.MapSpec `ebpf:"tags"`
-	Turn      *ebpf.MapSpec `ebpf:"turn"`
-	Walked    *ebpf.MapSpec `ebpf:"walked"`
-	Writers   *ebpf.MapSpec `ebpf:"writers"`
+	Attempts   *ebpf.MapSpec `ebpf:"attempts"`
+	Befores    *ebpf.MapSpec `ebpf:"befores"`
+	Carriers   *ebpf.MapSpec `ebpf:"carriers"`
+	Counts     *ebpf.MapSpec `ebpf:"counts"`
+	Deads      *ebpf.MapSpec `ebpf:"deads"`
+	Dirties    *ebpf.MapSpec `ebpf:"dirties"`
+	Edges      *ebpf.MapSpec `ebpf:"edges"`
+	Execs      *ebpf.MapSpec `ebpf:"execs"`
+	Frames     *ebpf.MapSpec `ebpf:"frames"`
+	Idle       *ebpf.MapSpec `ebpf:"idle"`
+	Inodes     *ebpf.MapSpec `ebpf:"inodes"`
+	Introduced *ebpf.MapSpec `ebpf:"introduced"`
+	Joins      *ebpf.MapSpec `ebpf:"joins"`
+	Moving     *ebpf.MapSpec `ebpf:"moving"`
+	OldAcls    *ebpf.MapSpec `ebpf:"old_acls"`
+	Placeds    *ebpf.MapSpec `ebpf:"placeds"`
+	Ring       *ebpf.MapSpec `ebpf:"ring"`
+	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
+	Seeds      *ebpf.MapSpec `ebpf:"seeds"`
+	Soiled     *ebpf.MapSpec `ebpf:"soiled"`
+	Stashes    *ebpf.MapSpec `ebpf:"stashes"`
+	States     *ebpf.MapSpec `ebpf:"states"`
+	Supers     *ebpf.MapSpec `ebpf:"supers"`
+	Surveys    *ebpf.MapSpec `ebpf:"surveys"`
+	Tags       *ebpf.MapSpec `ebpf:"tags"`
+	Turn       *ebpf.MapSpec `ebpf:"turn"`
+	Walked     *ebpf.MapSpec `ebpf:"walked"`
+	Writers    *ebpf.MapSpec `ebpf:"writers"`
 }
 
 // probesVariableSpecs contains global variables before they are loaded into the kernel.
@@ -322,6 +326,8 @@ type probesVariableSpecs struct {
 	UnusedFlag           *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook           *ebpf.VariableSpec `ebpf:"unused_hook"`
 	UnusedOp             *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedProcess        *ebpf.VariableSpec `ebpf:"unused_process"`
+	UnusedProcessFlag    *ebpf.VariableSpec `ebpf:"unused_process_flag"`
 	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedStateFlag      *ebpf.VariableSpec `ebpf:"unused_state_flag"`
 	VfsCreateAt          *ebpf.VariableSpec `ebpf:"vfs_create_at"`
@@ -362,33 +368,34 @@ func (o *probesObjects) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesMaps struct {
-	Attempts  *ebpf.Map `ebpf:"attempts"`
-	Befores   *ebpf.Map `ebpf:"befores"`
-	Carriers  *ebpf.Map `ebpf:"carriers"`
-	Counts    *ebpf.Map `ebpf:"counts"`
-	Deads     *ebpf.Map `ebpf:"deads"`
-	Dirties   *ebpf.Map `ebpf:"dirties"`
-	Edges     *ebpf.Map `ebpf:"edges"`
-	Execs     *ebpf.Map `ebpf:"execs"`
-	Frames    *ebpf.Map `ebpf:"frames"`
-	Idle      *ebpf.Map `ebpf:"idle"`
-	Inodes    *ebpf.Map `ebpf:"inodes"`
-	Joins     *ebpf.Map `ebpf:"joins"`
-	Moving    *ebpf.Map `ebpf:"moving"`
-	OldAcls   *ebpf.Map `ebpf:"old_acls"`
-	Placeds   *ebpf.Map `ebpf:"placeds"`
-	Ring      *ebpf.Map `ebpf:"ring"`
-	Scratches *ebpf.Map `ebpf:"scratches"`
-	Seeds     *ebpf.Map `ebpf:"seeds"`
-	Soiled    *ebpf.Map `ebpf:"soiled"`
-	Stashes   *ebpf.Map `ebpf:"stashes"`
-	States    *ebpf.Map `ebpf:"states"`
-	Supers    *ebpf.Map `ebpf:"supers"`
-	Surveys   *ebpf.Map `ebpf:"surveys"`
-	Tags      *ebpf.Map `ebpf:"tags"`
-	Turn      *ebpf.Map `ebpf:"turn"`
-	Walked    *ebpf.Map `ebpf:"walked"`
-	Writers   *ebpf.Map `ebpf:"writers"`
+	Attempts   *ebpf.Map `ebpf:"attempts"`
+	Befores    *ebpf.Map `ebpf:"befores"`
+	Carriers   *ebpf.Map `ebpf:"carriers"`
+	Counts     *ebpf.Map `ebpf:"counts"`
+	Deads      *ebpf.Map `ebpf:"deads"`
+	Dirties    *ebpf.Map `ebpf:"dirties"`
+	Edges      *ebpf.Map `ebpf:"edges"`
+	Execs      *ebpf.Map `ebpf:"execs"`
+	Frames     *ebpf.Map `ebpf:"frames"`
+	Idle       *ebpf.Map `ebpf:"idle"`
+	Inodes     *ebpf.Map `ebpf:"inodes"`
+	Introduced *ebpf.Map `ebpf:"introduced"`
+	Joins      *ebpf.Map `ebpf:"joins"`
+	Moving     *ebpf.Map `ebpf:"moving"`
+	OldAcls    *ebpf.Map `ebpf:"old_acls"`
+	Placeds    *ebpf.Map `ebpf:"placeds"`
+	Ring       *ebpf.Map `ebpf:"ring"`
+	Scratches  *ebpf.Map `ebpf:"scratches"`
+	Seeds      *ebpf.Map `ebpf:"seeds"`
+	Soiled     *ebpf.Map `ebpf:"soiled"`
+	Stashes    *ebpf.Map `ebpf:"stashes"`
+	States     *ebpf.Map `ebpf:"states"`
+	Supers     *ebpf.Map `ebpf:"supers"`
+	Surveys    *ebpf.Map `ebpf:"surveys"`
+	Tags       *ebpf.Map `ebpf:"tags"`
+	Turn       *ebpf.Map `ebpf:"turn"`
+	Walked     *ebpf.Map `ebpf:"walked"`
+	Writers    *ebpf.Map `ebpf:"writers"`
 }
 
 func (m *probesMaps) Close() error {
@@ -404,6 +411,7 @@ func (m *probesMaps) Close() error {
 		m.Frames,
 		m.Idle,
 		m.Inodes,
+		m.Introduced,
 		m.Joins,
 		m.Moving,
 		m.OldAcls,
@@ -443,6 +451,8 @@ type probesVariables struct {
 	UnusedFlag           *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook           *ebpf.Variable `ebpf:"unused_hook"`
 	UnusedOp             *ebpf.Variable `ebpf:"unused_op"`
+	UnusedProcess        *ebpf.Variable `ebpf:"unused_process"`
+	UnusedProcessFlag    *ebpf.Variable `ebpf:"unused_process_flag"`
 	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
 	UnusedStateFlag      *ebpf.Variable `ebpf:"unused_state_flag"`
 	VfsCreateAt          *ebpf.Variable `ebpf:"vfs_create_at"`

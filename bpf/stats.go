@@ -19,7 +19,7 @@ type Counter struct {
 
 // hookNames are the names of the rows of counters, in the order of enum hook.
 var hookNames = [trampolinesHookHOOKS]string{
-	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib", "mmap", "exec", "mount",
+	"open", "modify", "close", "unlink", "rename", "mkdir", "link", "symlink", "mknod", "stash", "attrib", "mmap", "exec", "mount", "process",
 }
 
 // hookColumns are what each row counts.
@@ -203,6 +203,9 @@ func (l *losses) look(b *Backend) {
 	}
 	counted := rows[trampolinesCounters](b.objects, "counts")
 	for hook := range hookNames {
+		if hook == int(trampolinesHookHOOK_PROCESS) {
+			continue // no event: what such a record tells is then looked for elsewhere
+		}
 		c := sumOf(counted, hook)
 		l.now[0] += c.LostRing
 		l.now[1] += c.LostMap

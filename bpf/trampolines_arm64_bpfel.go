@@ -26,14 +26,26 @@ type trampolinesAcl struct {
 }
 
 type trampolinesActor struct {
+	_          structs.HostLayout
+	Start      uint64
+	Mark       uint64
+	Tgid       uint32
+	Tid        uint32
+	Ppid       uint32
+	Uid        uint32
+	Gid        uint32
+	Ruid       uint32
+	Rgid       uint32
+	Loginuid   uint32
+	Comm       [16]int8
+	ThreadComm [16]int8
+}
+
+type trampolinesAncestor struct {
 	_        structs.HostLayout
 	Start    uint64
 	Tgid     uint32
-	Tid      uint32
-	Ppid     uint32
-	Uid      uint32
-	Gid      uint32
-	Loginuid uint32
+	ExeBytes uint32
 	Comm     [16]int8
 }
 
@@ -166,7 +178,8 @@ const (
 	trampolinesHookHOOK_MMAP    trampolinesHook = 11
 	trampolinesHookHOOK_EXEC    trampolinesHook = 12
 	trampolinesHookHOOK_MOUNT   trampolinesHook = 13
-	trampolinesHookHOOKS        trampolinesHook = 14
+	trampolinesHookHOOK_PROCESS trampolinesHook = 14
+	trampolinesHookHOOKS        trampolinesHook = 15
 )
 
 type trampolinesInodeKey struct {
@@ -249,6 +262,34 @@ type trampolinesPosition struct {
 	Wide   uint32
 }
 
+type trampolinesProcess struct {
+	_           structs.HostLayout
+	None        uint64
+	Mark        uint64
+	Tgid        uint32
+	Vpid        uint32
+	Sid         uint32
+	Tty         uint32
+	MntNs       uint32
+	PidNs       uint32
+	Flags       uint32
+	ExeBytes    uint32
+	CwdBytes    uint32
+	ArgvBytes   uint32
+	GroupBytes  uint32
+	Group1Bytes uint32
+	Above       [8]trampolinesAncestor
+}
+
+type trampolinesProcessFlag uint32
+
+const (
+	trampolinesProcessFlagPROCESS_ARGV     trampolinesProcessFlag = 1
+	trampolinesProcessFlagPROCESS_ARGV_CUT trampolinesProcessFlag = 2
+	trampolinesProcessFlagPROCESS_GROUP    trampolinesProcessFlag = 4
+	trampolinesProcessFlagPROCESS_GROUP1   trampolinesProcessFlag = 8
+)
+
 type trampolinesRecord struct {
 	_           structs.HostLayout
 	Time        uint64
@@ -322,6 +363,19 @@ type trampolinesScratch struct {
 		InMount uint32
 		End     uint32
 		Flags   uint32
+	}
+	Origin struct {
+		_           structs.HostLayout
+		Image       uint64
+		Pwd         uint64
+		PwdMnt      uint64
+		Groups      uint64
+		Namespaces  uint64
+		Session     uint64
+		Terminal    uint64
+		Parent      uint64
+		ParentImage uint64
+		Grandparent uint64
 	}
 	Acl    trampolinesAcl
 	Record trampolinesRecord
@@ -488,6 +542,7 @@ const (
 	trampolinesMapFrames                            = "frames"
 	trampolinesMapIdle                              = "idle"
 	trampolinesMapInodes                            = "inodes"
+	trampolinesMapIntroduced                        = "introduced"
 	trampolinesMapJoins                             = "joins"
 	trampolinesMapMoving                            = "moving"
 	trampolinesMapOldAcls                           = "old_acls"
@@ -601,6 +656,8 @@ const (
 	trampolinesVarUnusedFlag                        = "unused_flag"
 	trampolinesVarUnusedHook                        = "unused_hook"
 	trampolinesVarUnusedOp                          = "unused_op"
+	trampolinesVarUnusedProcess                     = "unused_process"
+	trampolinesVarUnusedProcessFlag                 = "unused_process_flag"
 	trampolinesVarUnusedRecord                      = "unused_record"
 	trampolinesVarUnusedStateFlag                   = "unused_state_flag"
 	trampolinesVarVfsCreateAt                       = "vfs_create_at"
@@ -750,33 +807,34 @@ type trampolinesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesMapSpecs struct {
-	Attempts  *ebpf.MapSpec `ebpf:"attempts"`
-	Befores   *ebpf.MapSpec `ebpf:"befores"`
-	Carriers  *ebpf.MapSpec `ebpf:"carriers"`
-	Counts    *ebpf.MapSpec `ebpf:"counts"`
-	Deads     *ebpf.MapSpec `ebpf:"deads"`
-	Dirties   *ebpf.MapSpec `ebpf:"dirties"`
-	Edges     *ebpf.MapSpec `ebpf:"edges"`
-	Execs     *ebpf.MapSpec `ebpf:"execs"`
-	Frames    *ebpf.MapSpec `ebpf:"frames"`
-	Idle      *ebpf.MapSpec `ebpf:"idle"`
-	Inodes    *ebpf.MapSpec `ebpf:"inodes"`
-	Joins     *ebpf.MapSpec `ebpf:"joins"`
-	Moving    *ebpf.MapSpec `ebpf:"moving"`
-	OldAcls   *ebpf.MapSpec `ebpf:"old_acls"`
-	Placeds   *ebpf.MapSpec `ebpf:"placeds"`
-	Ring      *ebpf.MapSpec `ebpf:"ring"`
-	Scratches *ebpf.MapSpec `ebpf:"scratches"`
-	Seeds     *ebpf.MapSpec `ebpf:"seeds"`
-	Soiled    *ebpf.MapSpec `ebpf:"soiled"`
-	Stashes   *ebpf.MapSpec `ebpf:"stashes"`
-	States    *ebpf.MapSpec `ebpf:"states"`
-	Supers    *ebpf.MapSpec `ebpf:"supers"`
-	Surveys   *ebpf.MapSpec `ebpf:"surveys"`
-	Tags      *ebpf.MapSpec `ebpf:"tags"`
-	Turn      *ebpf.MapSpec `ebpf:"turn"`
-	Walked    *ebpf.MapSpec `ebpf:"walked"`
-	Writers   *ebpf.MapSpec `ebpf:"writers"`
+	Attempts   *ebpf.MapSpec `ebpf:"attempts"`
+	Befores    *ebpf.MapSpec `ebpf:"befores"`
+	Carriers   *ebpf.MapSpec `ebpf:"carriers"`
+	Counts     *ebpf.MapSpec `ebpf:"counts"`
+	Deads      *ebpf.MapSpec `ebpf:"deads"`
+	Dirties    *ebpf.MapSpec `ebpf:"dirties"`
+	Edges      *ebpf.MapSpec `ebpf:"edges"`
+	Execs      *ebpf.MapSpec `ebpf:"execs"`
+	Frames     *ebpf.MapSpec `ebpf:"frames"`
+	Idle       *ebpf.MapSpec `ebpf:"idle"`
+	Inodes     *ebpf.MapSpec `ebpf:"inodes"`
+	Introduced *ebpf.MapSpec `ebpf:"introduced"`
+	Joins      *ebpf.MapSpec `ebpf:"joins"`
+	Moving     *ebpf.MapSpec `ebpf:"moving"`
+	OldAcls    *ebpf.MapSpec `ebpf:"old_acls"`
+	Placeds    *ebpf.MapSpec `ebpf:"placeds"`
+	Ring       *ebpf.MapSpec `ebpf:"ring"`
+	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
+	Seeds      *ebpf.MapSpec `ebpf:"seeds"`
+	Soiled     *ebpf.MapSpec `ebpf:"soiled"`
+	Stashes    *ebpf.MapSpec `ebpf:"stashes"`
+	States     *ebpf.MapSpec `ebpf:"states"`
+	Supers     *ebpf.MapSpec `ebpf:"supers"`
+	Surveys    *ebpf.MapSpec `ebpf:"surveys"`
+	Tags       *ebpf.MapSpec `ebpf:"tags"`
+	Turn       *ebpf.MapSpec `ebpf:"turn"`
+	Walked     *ebpf.MapSpec `ebpf:"walked"`
+	Writers    *ebpf.MapSpec `ebpf:"writers"`
 }
 
 // trampolinesVariableSpecs contains global variables before they are loaded into the kernel.
@@ -799,6 +857,8 @@ type trampolinesVariableSpecs struct {
 	UnusedFlag           *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedHook           *ebpf.VariableSpec `ebpf:"unused_hook"`
 	UnusedOp             *ebpf.VariableSpec `ebpf:"unused_op"`
+	UnusedProcess        *ebpf.VariableSpec `ebpf:"unused_process"`
+	UnusedProcessFlag    *ebpf.VariableSpec `ebpf:"unused_process_flag"`
 	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedStateFlag      *ebpf.VariableSpec `ebpf:"unused_state_flag"`
 	VfsCreateAt          *ebpf.VariableSpec `ebpf:"vfs_create_at"`
@@ -839,33 +899,34 @@ func (o *trampolinesObjects) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesMaps struct {
-	Attempts  *ebpf.Map `ebpf:"attempts"`
-	Befores   *ebpf.Map `ebpf:"befores"`
-	Carriers  *ebpf.Map `ebpf:"carriers"`
-	Counts    *ebpf.Map `ebpf:"counts"`
-	Deads     *ebpf.Map `ebpf:"deads"`
-	Dirties   *ebpf.Map `ebpf:"dirties"`
-	Edges     *ebpf.Map `ebpf:"edges"`
-	Execs     *ebpf.Map `ebpf:"execs"`
-	Frames    *ebpf.Map `ebpf:"frames"`
-	Idle      *ebpf.Map `ebpf:"idle"`
-	Inodes    *ebpf.Map `ebpf:"inodes"`
-	Joins     *ebpf.Map `ebpf:"joins"`
-	Moving    *ebpf.Map `ebpf:"moving"`
-	OldAcls   *ebpf.Map `ebpf:"old_acls"`
-	Placeds   *ebpf.Map `ebpf:"placeds"`
-	Ring      *ebpf.Map `ebpf:"ring"`
-	Scratches *ebpf.Map `ebpf:"scratches"`
-	Seeds     *ebpf.Map `ebpf:"seeds"`
-	Soiled    *ebpf.Map `ebpf:"soiled"`
-	Stashes   *ebpf.Map `ebpf:"stashes"`
-	States    *ebpf.Map `ebpf:"states"`
-	Supers    *ebpf.Map `ebpf:"supers"`
-	Surveys   *ebpf.Map `ebpf:"surveys"`
-	Tags      *ebpf.Map `ebpf:"tags"`
-	Turn      *ebpf.Map `ebpf:"turn"`
-	Walked    *ebpf.Map `ebpf:"walked"`
-	Writers   *ebpf.Map `ebpf:"writers"`
+	Attempts   *ebpf.Map `ebpf:"attempts"`
+	Befores    *ebpf.Map `ebpf:"befores"`
+	Carriers   *ebpf.Map `ebpf:"carriers"`
+	Counts     *ebpf.Map `ebpf:"counts"`
+	Deads      *ebpf.Map `ebpf:"deads"`
+	Dirties    *ebpf.Map `ebpf:"dirties"`
+	Edges      *ebpf.Map `ebpf:"edges"`
+	Execs      *ebpf.Map `ebpf:"execs"`
+	Frames     *ebpf.Map `ebpf:"frames"`
+	Idle       *ebpf.Map `ebpf:"idle"`
+	Inodes     *ebpf.Map `ebpf:"inodes"`
+	Introduced *ebpf.Map `ebpf:"introduced"`
+	Joins      *ebpf.Map `ebpf:"joins"`
+	Moving     *ebpf.Map `ebpf:"moving"`
+	OldAcls    *ebpf.Map `ebpf:"old_acls"`
+	Placeds    *ebpf.Map `ebpf:"placeds"`
+	Ring       *ebpf.Map `ebpf:"ring"`
+	Scratches  *ebpf.Map `ebpf:"scratches"`
+	Seeds      *ebpf.Map `ebpf:"seeds"`
+	Soiled     *ebpf.Map `ebpf:"soiled"`
+	Stashes    *ebpf.Map `ebpf:"stashes"`
+	States     *ebpf.Map `ebpf:"states"`
+	Supers     *ebpf.Map `ebpf:"supers"`
+	Surveys    *ebpf.Map `ebpf:"surveys"`
+	Tags       *ebpf.Map `ebpf:"tags"`
+	Turn       *ebpf.Map `ebpf:"turn"`
+	Walked     *ebpf.Map `ebpf:"walked"`
+	Writers    *ebpf.Map `ebpf:"writers"`
 }
 
 func (m *trampolinesMaps) Close() error {
@@ -881,6 +942,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Frames,
 		m.Idle,
 		m.Inodes,
+		m.Introduced,
 		m.Joins,
 		m.Moving,
 		m.OldAcls,
@@ -920,6 +982,8 @@ type trampolinesVariables struct {
 	UnusedFlag           *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedHook           *ebpf.Variable `ebpf:"unused_hook"`
 	UnusedOp             *ebpf.Variable `ebpf:"unused_op"`
+	UnusedProcess        *ebpf.Variable `ebpf:"unused_process"`
+	UnusedProcessFlag    *ebpf.Variable `ebpf:"unused_process_flag"`
 	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
 	UnusedStateFlag      *ebpf.Variable `ebpf:"unused_state_flag"`
 	VfsCreateAt          *ebpf.Variable `ebpf:"vfs_create_at"`

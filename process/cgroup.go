@@ -242,6 +242,18 @@ func cgroupPath(text []byte) (best []byte) {
 	return best
 }
 
+// BetterGroup chooses between the paths of a process's groups in the hierarchy of
+// version 2 and in one of version 1, nil where it has none.
+func BetterGroup(second, first []byte) []byte {
+	switch {
+	case len(first) == 0:
+		return second
+	case len(second) == 0 || worth(nil, nil, first) > worth([]byte{'0'}, nil, second):
+		return first
+	}
+	return second
+}
+
 func worth(id, controllers, path []byte) (score int) {
 	if _, ok := parsePlace(path); ok {
 		score += 8

@@ -5,12 +5,8 @@ package process
 import (
 	"bytes"
 	"os"
-	"runtime"
 	"strconv"
 	"testing"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/event"
 )
@@ -48,7 +44,7 @@ func TestAProcessThatStartedInThatTickIsCompleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(p.Exe) != exe || len(p.Argv) != len(os.Args) || p.Start == 0 {
+	if string(p.Exe) != exe || len(p.Argv) != len(os.Args) {
 		t.Errorf("not completed: %+v", p)
 	}
 	if !bytes.Equal(p.Comm, comm) || p.UID != event.Known(7) {
@@ -80,47 +76,6 @@ func TestWhatTheKernelSaidDecidesWhatIsStillTrue(t *testing.T) {
 	New("/proc").Complete(self, started(t), bootNow(), &then)
 	if then.Exe != nil || then.Argv != nil || then.RUID.Known || then.RGID.Known || then.AncestorPids != nil || then.ParentArgv != nil {
 		t.Errorf("told of what has changed since: %+v", then)
-	}
-}
-
-func TestAThreadIsToldByItsOwnName(t *testing.T) {
-	self := os.Getpid()
-	tid, end := make(chan int), make(chan bool)
-	defer close(end)
-	var work func()
-	work = func() {
-		runtime.LockOSThread() // for good: the thread ends with its name
-		if unix.Gettid() == self {
-			go work() // on another one
-			<-end
-			return
-		}
-		name := append([]byte("worker\n7"), 0)
-		if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0); err != nil {
-			t.Error(err)
-		}
-		tid <- unix.Gettid()
-		<-end
-	}
-	go work()
-	p := event.Process{Tid: uint64(<-tid), Comm: []byte("main")}
-	r := New("/proc")
-	for range 2 { // looked up, and from memory
-		p.ThreadComm = nil
-		r.Complete(self, started(t), 1<<62, &p)
-		if string(p.ThreadComm) != "worker\n7" {
-			t.Errorf("got %q", p.ThreadComm)
-		}
-	}
-	p.ThreadComm = nil
-	r.Complete(self, started(t), started(t)-1, &p) // before the thread was there
-	if p.ThreadComm != nil {
-		t.Errorf("told of a later thread: %q", p.ThreadComm)
-	}
-	p.Tid = uint64(self)
-	r.Complete(self, started(t), bootNow(), &p)
-	if string(p.ThreadComm) != "main" {
-		t.Errorf("of the main thread: got %q", p.ThreadComm)
 	}
 }
 

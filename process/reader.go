@@ -40,9 +40,8 @@ type Reader struct {
 
 	text   []byte // scratch for files
 	path   []byte // scratch for links
-	filled record // by Fill
+	filled record // by Fill and Arguments
 	memo   memo   // of Complete
-	comm   [64]byte
 }
 
 // New returns a reader of the procfs mounted at root, usually "/proc". It must
@@ -143,9 +142,7 @@ func (r *Reader) ids(dir int, rec *record) {
 func (r *Reader) places(dir int, rec *record, gone bool) {
 	p := &rec.who
 	p.MntNS, p.PidNS = r.namespace(dir, "ns/mnt"), r.namespace(dir, "ns/pid")
-	if p.MntNS.Known && r.hostMounts.Known {
-		p.HostMntNS = event.KnownBool(p.MntNS == r.hostMounts)
-	}
+	p.HostMntNS = r.IsHost(p.MntNS)
 	if text, err := read(dir, "cgroup", r.text); err == nil {
 		path := cgroupPath(text)
 		if gone {

@@ -32,6 +32,7 @@ type actor struct {
 	processes *process.Reader
 	pid       int
 	started   uint64 // on CLOCK_BOOTTIME, in nanoseconds
+	told      bool   // by the kernel side, of all that there is
 }
 
 // openEBPF opens the backend that attaches programs to kernel functions.
@@ -47,7 +48,7 @@ func openEBPF(s setup) (Backend, error) {
 	l := newHardLinks(s, m)
 	b, err := bpf.Open(bpf.Options{
 		Set: s.set, Ops: s.ops, Failed: s.failed, Containers: s.inside, HostRoot: s.root, RingKiB: s.ring,
-		Mounts: m.kernel(), Place: m.place, Who: a.note,
+		Mounts: m.kernel(), Place: m.place, Who: a.note, Introduce: a.introduce,
 		Learn: l.learn, Alias: l.alias,
 		Remounting: func(op event.Op, id int, at uint64, p *event.Process) {
 			a.complete(at, p)
@@ -79,12 +80,28 @@ func movesOf(b *bpf.Backend) func() bpf.Moves {
 }
 
 // note keeps who it was for the moment when all of the event is known.
-func (a *actor) note(pid int, started uint64, _ *event.Process) { a.pid, a.started = pid, started }
+func (a *actor) note(pid int, started uint64, told bool) {
+	a.pid, a.started, a.told = pid, started, told
+}
 
-// complete adds what only the procfs knows of the process, at a moment on
-// CLOCK_BOOTTIME.
+// introduce adds to what the kernel side told of a process what it cannot tell.
+func (a *actor) introduce(in bpf.Introduction) {
+	p := in.Process
+	p.HostMntNS = a.processes.IsHost(p.MntNS)
+	p.Cgroup = process.BetterGroup(p.Cgroup, in.Cgroup1)
+	if len(p.AncestorPids) > 0 {
+		p.ParentArgv = a.processes.Arguments(int(p.AncestorPids[0]), in.ParentStart)
+	}
+}
+
+// complete adds when the process started and, where the kernel side did not tell of
+// it, what the procfs knows; at is the moment on CLOCK_BOOTTIME.
 func (a *actor) complete(at uint64, p *event.Process) {
-	if a.pid != 0 {
+	if a.pid == 0 {
+		return
+	}
+	p.Start = a.processes.Start(a.started)
+	if !a.told {
 		a.processes.Complete(a.pid, a.started, at, p)
 	}
 }

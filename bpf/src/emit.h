@@ -7,8 +7,7 @@
 #define FIM_EMIT_H
 
 #include "inodes.h"
-
-#define PATH_TRIES 12
+#include "process.h"
 
 // The operations that are asked for, bit by enum op; others are not sent.
 const volatile u32 wanted = 0;
@@ -34,180 +33,6 @@ struct deed {
 	u32 flags;
 };
 
-// append_name appends a name to the record's data and steps to its parent.
-// A name that was being changed may lack its NUL: then the walk is repeated, as
-// the sequence of renames tells.
-static __always_inline void append_name(struct scratch *s, struct trail *t, struct link *l)
-{
-	u32 size = (l->length & (NAME_SPACE - 1)) + 1;
-
-	if (t->used > DATA_SIZE - NAME_SPACE || t->used - t->start >= MAX_PATH || l->length >= NAME_SPACE ||
-	    bpf_probe_read_kernel(&s->data[t->used & (DATA_SIZE - 1)], size, (void *)l->name)) {
-		t->end = END_CUT;
-		return;
-	}
-	t->used += size;
-	t->count++;
-	t->at = l->parent;
-}
-
-// step_names appends the current name, or ends the walk at the filesystem's
-// root. On the way it notes where the actor's mount, or root directory, ends:
-// leaf-side names count for the view path up to there.
-static __always_inline void step_names(struct scratch *s, struct trail *t)
-{
-	struct dentry *d = (void *)t->at;
-	struct link *l = &t->link;
-
-	if (t->in_mount == ~0u && t->mnt) {
-		if (t->at == t->root && t->mnt == t->root_mnt) {
-			t->in_mount = t->count;
-			t->flags |= FLAG_VIEW;
-		} else if (t->at == t->mnt_root) {
-			t->in_mount = t->count;
-		}
-	}
-	look(d, l);
-	if (l->parent == t->at)
-		t->end = BPF_CORE_READ(d, d_sb, s_root) == d ? END_ROOT : END_UNATTACHED;
-	else
-		append_name(s, t, l);
-}
-
-__noinline int write_some_names(u32 slot)
-{
-	struct scratch *s = scratch_at(slot);
-
-	if (!s)
-		return 0;
-#pragma unroll
-	for (int i = 0; i < STRIDE; i++) {
-		step_names(s, &s->trail);
-		if (s->trail.end)
-			return 0;
-	}
-	return 1;
-}
-
-REPEAT(write_more_names, write_some_names, TURNS)
-REPEAT(write_names, write_more_names, ROUNDS)
-
-// step_view appends one name of the actor's mountpoint, crossing mounts, until
-// the actor's root directory. A chain that never meets it leaves the view path
-// unknown (the kernel shows such paths as "(unreachable)").
-static __always_inline void step_view(struct scratch *s, struct trail *t)
-{
-	struct dentry *d = (void *)t->at;
-	struct mount *m = mount_of((struct vfsmount *)t->mnt);
-	struct mount *parent;
-
-	if (t->at == t->root && t->mnt == t->root_mnt) {
-		t->flags |= FLAG_VIEW;
-		t->end = END_ROOT;
-		return;
-	}
-	if (t->at == (u64)BPF_CORE_READ(m, mnt.mnt_root)) {
-		parent = BPF_CORE_READ(m, mnt_parent);
-		t->at = (u64)BPF_CORE_READ(m, mnt_mountpoint);
-		t->mnt = (u64)parent + bpf_core_field_offset(struct mount, mnt);
-		if (parent == m)
-			t->end = END_UNATTACHED;
-		return;
-	}
-	look(d, &t->link);
-	append_name(s, t, &t->link);
-}
-
-__noinline int write_some_view(u32 slot)
-{
-	struct scratch *s = scratch_at(slot);
-
-	if (!s)
-		return 0;
-#pragma unroll
-	for (int i = 0; i < STRIDE; i++) {
-		step_view(s, &s->trail);
-		if (s->trail.end)
-			return 0;
-	}
-	return 1;
-}
-
-REPEAT(write_more_view, write_some_view, TURNS)
-REPEAT(write_view, write_more_view, ROUNDS)
-
-static __always_inline void start_trail(struct trail *t)
-{
-	struct vfsmount *mnt = (void *)t->via;
-
-	t->at = t->dentry;
-	t->mnt = t->root ? t->via : 0;
-	t->mnt_root = mnt ? (u64)BPF_CORE_READ(mnt, mnt_root) : 0;
-	t->used = t->start;
-	t->count = 0;
-	t->in_mount = ~0u;
-	t->end = END_NONE;
-	t->flags = 0;
-}
-
-// try_names makes one attempt to write the names and says whether they are of
-// one moment.
-__noinline int try_names(u32 slot)
-{
-	struct scratch *s = scratch_at(slot);
-	u32 seq;
-
-	if (!s)
-		return 1;
-	seq = settled_seq(1);
-	start_trail(&s->trail);
-	for (int i = 0; i < LAPS; i++)
-		if (!write_names(slot))
-			break;
-	return !(seq & 1) && rename_seq() == seq;
-}
-
-// write_trail writes the names of trail.dentry into the record's data.
-__noinline int write_trail(u32 slot)
-{
-	struct scratch *s = scratch_at(slot);
-	int i;
-
-	if (!s)
-		return 0;
-	for (i = 0; i < PATH_TRIES; i++)
-		if (try_names(slot))
-			break;
-	if (i == PATH_TRIES)
-		s->trail.flags |= FLAG_UNSTABLE;
-	if (s->trail.end == END_UNATTACHED)
-		s->trail.flags |= FLAG_UNATTACHED;
-	else if (s->trail.end != END_ROOT)
-		s->trail.flags |= FLAG_CUT;
-	s->record.flags |= s->trail.flags;
-	return 0;
-}
-
-// write_mountpoint writes the names from the actor's mount up to its root.
-__noinline int write_mountpoint(u32 slot)
-{
-	struct scratch *s = scratch_at(slot);
-
-	if (!s || s->trail.in_mount == ~0u || s->trail.flags & FLAG_VIEW)
-		return 0;
-	s->trail.at = s->trail.mnt_root;
-	s->trail.count = 0;
-	s->trail.end = END_NONE;
-	for (int i = 0; i < LAPS; i++)
-		if (!write_view(slot))
-			break;
-	s->record.flags |= s->trail.flags & FLAG_VIEW;
-	s->record.view.bytes = s->trail.used - s->trail.start;
-	s->record.view.count = s->trail.count;
-	s->trail.start = s->trail.used;
-	return 0;
-}
-
 // write_path appends the path of dentry as one consistent look: renames that
 // overtake it make it start over.
 static __always_inline void write_path(u32 slot, struct scratch *s, struct dentry *dentry, u64 mnt,
@@ -222,79 +47,6 @@ static __always_inline void write_path(u32 slot, struct scratch *s, struct dentr
 	names->count = t->count;
 	names->in_mount = t->in_mount == ~0u ? 0 : t->in_mount;
 	t->start = t->used;
-}
-
-// FILL_ACTOR tells who acts; get is how members of the task are read. Each pointer
-// on the way is read once: that is a search through all of the kernel's types for
-// the verifier.
-#define FILL_ACTOR(a, task, get)                                                                   \
-	({                                                                                         \
-		struct task_struct *leader = get(task, group_leader);                              \
-		const struct cred *cred = get(task, cred);                                         \
-                                                                                                   \
-		(a)->start = get(leader, start_boottime);                                          \
-		(a)->ppid = get(leader, real_parent, tgid);                                        \
-		(a)->uid = get(cred, euid.val);                                                    \
-		(a)->gid = get(cred, egid.val);                                                    \
-		(a)->loginuid = ~0u;                                                               \
-		if (bpf_core_field_exists((task)->loginuid))                                       \
-			(a)->loginuid = get(task, loginuid.val);                                   \
-		bpf_probe_read_kernel((a)->comm, COMM, leader->comm);                              \
-	})
-
-// FILL_ROOT notes the actor's root directory. A task that is ending has none left.
-#define FILL_ROOT(t, task, get)                                                                    \
-	({                                                                                         \
-		struct fs_struct *fs = get(task, fs);                                              \
-                                                                                                   \
-		(t)->root = (u64)get(fs, root.dentry);                                             \
-		(t)->root_mnt = (u64)get(fs, root.mnt);                                            \
-	})
-
-#define HAS_TASK_BTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
-
-// fill_actor reads the task directly where the kernel allows it (5.11+).
-static __always_inline void fill_actor(struct actor *a)
-{
-	struct task_struct *task;
-	u64 id = bpf_get_current_pid_tgid();
-
-	a->tgid = id >> 32;
-	a->tid = id;
-	if (HAS_TASK_BTF) {
-		task = bpf_get_current_task_btf();
-		FILL_ACTOR(a, task, ___arrow);
-	} else {
-		task = (void *)bpf_get_current_task();
-		FILL_ACTOR(a, task, BPF_CORE_READ);
-	}
-}
-
-static __always_inline void fill_root(struct trail *t)
-{
-	struct task_struct *task;
-
-	if (HAS_TASK_BTF) {
-		task = bpf_get_current_task_btf();
-		FILL_ROOT(t, task, ___arrow);
-	} else {
-		task = (void *)bpf_get_current_task();
-		FILL_ROOT(t, task, BPF_CORE_READ);
-	}
-}
-
-// fill_who tells who acts. Not inlined: for each pointer that a program loads from a
-// task, Linux 6.2 to 6.18 search all of the kernel's types four times, whenever the
-// verifier passes it; a global function it passes once.
-__noinline int fill_who(u32 slot)
-{
-	struct scratch *s = scratch_at(slot);
-
-	if (!s)
-		return 0;
-	fill_actor(&s->record.actor);
-	fill_root(&s->trail);
-	return 0;
 }
 
 // FILL_INODE tells of a file; get is how members are read.
@@ -439,6 +191,26 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	fill_mount(&s->record, deed->mnt);
 	fill_who(*slot);
 	return s;
+}
+
+// note_writer keeps who writes, for the close: as a record has it that was drafted.
+static __noinline int note_writer(struct dirty *dirty, struct scratch *drafted)
+{
+	struct scratch *s = drafted;
+	u32 slot = NO_SLOT;
+
+	if (!s) {
+		slot = claim();
+		s = slot == NO_SLOT ? NULL : scratch_at(slot);
+		if (!s)
+			return 0;
+		__builtin_memset(&s->record.actor, 0, sizeof(s->record.actor));
+		fill_who(slot);
+	}
+	dirty->actor = s->record.actor;
+	if (slot != NO_SLOT)
+		release(slot);
+	return 0;
 }
 
 // write_paths adds the path in the filesystem and as the actor sees it.

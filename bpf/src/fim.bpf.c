@@ -22,6 +22,8 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 // Keep the types that no map names in the object's BTF, for bpf2go.
+const struct process *unused_process __attribute__((unused));
+const enum process_flag *unused_process_flag __attribute__((unused));
 const struct record *unused_record __attribute__((unused));
 const enum hook *unused_hook __attribute__((unused));
 const enum flag *unused_flag __attribute__((unused));

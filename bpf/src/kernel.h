@@ -59,6 +59,10 @@ struct pt_regs {
 // include/uapi/linux/magic.h
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define BTRFS_SUPER_MAGIC 0x9123683E
+#define EXT4_SUPER_MAGIC 0xEF53 // ext2 and ext3, too
+#define XFS_SUPER_MAGIC 0x58465342
+#define TMPFS_MAGIC 0x01021994
+#define MSDOS_SUPER_MAGIC 0x4d44 // vfat
 
 #define S_IFMT 0170000
 #define S_IFREG 0100000
@@ -181,8 +185,17 @@ struct mountpoint {
 	struct dentry *m_dentry;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
 struct mnt_namespace {
+	struct ns_common ns;
 	u64 event; // another one after each change of its mounts
+};
+
+struct pid_namespace {
+	struct ns_common ns;
 };
 
 struct nsproxy {
@@ -203,11 +216,73 @@ struct file {
 
 struct fs_struct {
 	struct path root;
+	struct path pwd;
 };
 
 struct cred {
+	kuid_t uid;
+	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+};
+
+struct mm_struct {
+	unsigned long arg_start;
+	unsigned long arg_end;
+	struct file *exe_file;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1]; // one for each namespace, the initial one's first
+};
+
+struct tty_driver {
+	int major;
+	int minor_start;
+};
+
+struct tty_struct {
+	struct tty_driver *driver;
+	int index;
+};
+
+#define PIDTYPE_SID 3 // include/linux/pid_types.h
+
+struct signal_struct {
+	struct pid *pids[PIDTYPE_SID + 1];
+	struct tty_struct *tty;
+};
+
+struct kernfs_node {
+	struct kernfs_node *parent;
+	const char *name;
+};
+
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1]; // one for each controller
+	struct cgroup *dfl_cgrp; // of version 2
+};
+
+enum cgroup_subsys_id {
+	pids_cgrp_id = 1,
 };
 
 struct fdtable {
@@ -219,8 +294,14 @@ struct files_struct {
 };
 
 struct task_struct {
+	unsigned int flags;
 	int pid;
 	int tgid;
+	u64 self_exec_id; // another one for each image
+	struct mm_struct *mm;
+	struct pid *thread_pid;
+	struct css_set *cgroups;
+	struct signal_struct *signal;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct fs_struct *fs;

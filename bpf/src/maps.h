@@ -2,7 +2,7 @@
 //
 // Every map, with why it exists and its accessor. Both objects declare all of
 // them and Go makes them share one instance. Only `tags`, `deads`, `frames`,
-// `befores`, `old_acls`, `execs` and `writers` may forget an entry: each can be
+// `befores`, `old_acls`, `execs`, `introduced` and `writers` may forget an entry: each can be
 // recomputed, or costs one repeated event, or what an event says of before.
 
 #ifndef FIM_MAPS_H
@@ -403,7 +403,16 @@ struct {
 	__type(value, struct dirty);
 } dirties SEC(".maps");
 
-// How many of them have an inode number that spreads to this place: mostly none,
+// The mark that a process was last introduced with, by its id. Forgetting one repeats
+// a record. Go keeps as many and some more.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u64);
+} introduced SEC(".maps");
+
+// How many dirty files have an inode number that spreads to this place: mostly none,
 // and then closing a file costs no lookup.
 #define DIRTY_BITS 12
 
@@ -513,10 +522,25 @@ struct trail {
 	u32 flags;
 };
 
+// origin is what the mark of a process is made of, mostly addresses.
+struct origin {
+	u64 image; // number of the execve(2)
+	u64 pwd;
+	u64 pwd_mnt;
+	u64 groups;
+	u64 namespaces;
+	u64 session;
+	u64 terminal;
+	u64 parent;
+	u64 parent_image;
+	u64 grandparent;
+};
+
 // scratch is what does not fit the stack of 512 bytes.
 struct scratch {
 	struct walk walk;
 	struct trail trail;
+	struct origin origin;
 	struct acl acl;
 	struct record record; // directly before its data: sent as one piece
 	char data[DATA_SIZE + NAME_SPACE];

@@ -73,9 +73,9 @@ static __always_inline void emit_modify(struct counters *counted, struct deed *d
 	struct scratch *s;
 	u32 slot;
 
-	if (dirty)
-		fill_actor(&dirty->actor);
 	s = draft(counted, &slot, deed);
+	if (dirty)
+		note_writer(dirty, s);
 	if (!s)
 		return;
 	if (!over) { // the write is yet to come
@@ -116,9 +116,23 @@ static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 		emit_modify(counted, &deed, dirty, over);
 }
 
+// tells_of_writes says whether a filesystem calls the others for every change, as Go
+// has it by name.
+static __always_inline bool tells_of_writes(u64 magic)
+{
+	return magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC || magic == TMPFS_MAGIC || magic == MSDOS_SUPER_MAGIC;
+}
+
 static __always_inline void on_permission(struct file *file, int mask)
 {
-	if (mask & MAY_WRITE)
+	struct super_block *sb;
+	struct inode *inode;
+
+	if (!(mask & MAY_WRITE))
+		return;
+	inode = fetch(file, f_inode);
+	sb = fetch(inode, i_sb);
+	if (!tells_of_writes(fetch(sb, s_magic)))
 		on_modify(file, FLAG_ATTEMPT, false);
 }
 

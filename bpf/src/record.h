@@ -68,13 +68,57 @@ enum flag {
 // actor is who did it. Ids are those of the initial namespaces.
 struct actor {
 	u64 start; // nanoseconds since boot, suspend included
+	u64 mark;  // of the record that tells the rest of the process; 0: there is none
 	u32 tgid;
 	u32 tid;
 	u32 ppid;
 	u32 uid; // effective, as file permissions see it
 	u32 gid;
+	u32 ruid; // real
+	u32 rgid;
 	u32 loginuid; // (u32)-1: never set
 	char comm[COMM];
+	char thread_comm[COMM]; // of another thread than the first
+};
+
+#define MAX_ANCESTORS 8
+#define ARGV_SPACE 4096
+
+// ancestor is a process above; tgid 0 ends the list.
+struct ancestor {
+	u64 start;
+	u32 tgid;
+	u32 exe_bytes;
+	char comm[COMM];
+};
+
+enum process_flag {
+	PROCESS_ARGV = 1,     // the arguments are known; none if they have no bytes
+	PROCESS_ARGV_CUT = 2, // there are more
+	PROCESS_GROUP = 4,    // the control group of version 2 is known
+	PROCESS_GROUP1 = 8,   // and one of version 1
+};
+
+// process is the record of a process, sent ahead of the first event that needs it.
+// Behind it lie the names of what it runs and of its working directory, up to the root
+// of its mount namespace, its arguments, the names of its control groups, and those of
+// what its ancestors run. Names are as those of events.
+struct process {
+	u64 none; // 0, where the record of an event has its time
+	u64 mark;
+	u32 tgid;
+	u32 vpid; // in its own namespace
+	u32 sid;
+	u32 tty; // major << 20 | minor; 0: none
+	u32 mnt_ns;
+	u32 pid_ns;
+	u32 flags;
+	u32 exe_bytes;
+	u32 cwd_bytes;
+	u32 argv_bytes;
+	u32 group_bytes;
+	u32 group1_bytes;
+	struct ancestor above[MAX_ANCESTORS];
 };
 
 // names is one path: `bytes` of data that hold `count` names, each ended by
@@ -160,6 +204,7 @@ enum hook {
 	HOOK_MMAP,
 	HOOK_EXEC,
 	HOOK_MOUNT,
+	HOOK_PROCESS, // none of the kernel's: records of processes
 	HOOKS,
 };
 

@@ -91,7 +91,7 @@ static __always_inline void written(u64 file)
 	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &file);
 
 	if (dirty)
-		fill_actor(&dirty->actor);
+		note_writer(dirty, NULL);
 }
 
 static __always_inline void on_setattr(struct call *call)

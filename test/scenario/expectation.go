@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ var lists = []string{"flags", "old.flags", "proc.apid", "proc.aname", "proc.aexe
 // must be absent, "*" that it must be there; "@name" is what resolve knows under that name for that key.
 // Of a list the value is all its words, in any order, joined by commas: "O_WRONLY,O_TRUNC"; "*" among them stands for any
 // others, and "@name,*" for what resolve knows and any others. Without failed=true the event is one of a change that took place.
-// {0..9} inside the path stands for an event of each number. <name> stands for any text without a slash, the same text
+// {0..9} inside the path stands for an event of each number, which is {n} in values. <name> stands for any text without a slash, the same text
 // wherever the name comes again: programs make up names of temporary files.
 func ParseExpectation(words []string, root string, resolve func(key, name string) (string, error)) ([]Expectation, error) {
 	if len(words) < 2 {
@@ -79,9 +80,9 @@ func ParseExpectation(words []string, root string, resolve func(key, name string
 		want = append(want, Want{key, value})
 	}
 	var all []Expectation
-	for _, path := range each(want[0].Value) {
+	for path, number := range each(want[0].Value) {
 		for op := range strings.SplitSeq(words[0], ",") {
-			one := append([]Want{{want[0].Key, path}}, want[1:]...)
+			one := append([]Want{{want[0].Key, path}}, numbered(want[1:], number)...)
 			all = append(all, Expectation{Op: op, Want: one, Source: source(words)})
 		}
 	}
@@ -90,19 +91,33 @@ func ParseExpectation(words []string, root string, resolve func(key, name string
 
 var span = regexp.MustCompile(`\{(\d+)\.\.(\d+)\}`)
 
-// each returns the paths that a path with {1..9} in it stands for.
-func each(path string) []string {
-	at := span.FindStringSubmatchIndex(path)
-	if at == nil {
-		return []string{path}
+// each yields the paths that a path with {1..9} in it stands for, and the number that
+// makes each.
+func each(path string) iter.Seq2[string, string] {
+	return func(yield func(path, number string) bool) {
+		at := span.FindStringSubmatchIndex(path)
+		if at == nil {
+			yield(path, "")
+			return
+		}
+		first, _ := strconv.Atoi(path[at[2]:at[3]]) // digits, says the expression
+		last, _ := strconv.Atoi(path[at[4]:at[5]])
+		for i := first; i <= last; i++ {
+			number := strconv.Itoa(i)
+			if !yield(path[:at[0]]+number+path[at[1]:], number) {
+				return
+			}
+		}
 	}
-	first, _ := strconv.Atoi(path[at[2]:at[3]]) // digits, says the expression
-	last, _ := strconv.Atoi(path[at[4]:at[5]])
-	var all []string
-	for i := first; i <= last; i++ {
-		all = append(all, path[:at[0]]+strconv.Itoa(i)+path[at[1]:])
+}
+
+// numbered puts a number where values have {n}.
+func numbered(want []Want, number string) []Want {
+	want = slices.Clone(want)
+	for i := range want {
+		want[i].Value = strings.ReplaceAll(want[i].Value, "{n}", number)
 	}
-	return all
+	return want
 }
 
 func source(words []string) string {
