@@ -14,9 +14,9 @@ import (
 
 const processSize = int(unsafe.Sizeof(trampolinesProcess{}))
 
-// keepProcesses is how many processes are kept, those that acted last: more than the
-// kernel side remembers to have told of.
-const keepProcesses = 2048
+// keepProcesses is how many processes are kept, those that acted last: twice as many
+// as the kernel side remembers to have told of.
+const keepProcesses = 4096
 
 // Introduction is what the kernel side told of a process, to be completed.
 type Introduction struct {

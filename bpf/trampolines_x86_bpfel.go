@@ -341,12 +341,17 @@ type trampolinesScratch struct {
 		Step [2048]uint64
 	}
 	Trail struct {
-		_       structs.HostLayout
-		Dentry  uint64
-		Via     uint64
-		At      uint64
-		Mnt     uint64
-		MntRoot uint64
+		_      structs.HostLayout
+		Dentry uint64
+		Via    uint64
+		At     uint64
+		Mnt    uint64
+		Place  struct {
+			_      structs.HostLayout
+			Parent uint64
+			Point  uint64
+			Root   uint64
+		}
 		Root    uint64
 		RootMnt uint64
 		Link    struct {
@@ -376,6 +381,8 @@ type trampolinesScratch struct {
 		Parent      uint64
 		ParentImage uint64
 		Grandparent uint64
+		Root        uint64
+		RootMnt     uint64
 	}
 	Acl    trampolinesAcl
 	Record trampolinesRecord

@@ -25,6 +25,7 @@ type ebpfBackend struct {
 	actor    *actor
 	remounts *remounts
 	links    *hardLinks
+	idle     bool // nothing came at the last look
 }
 
 // actor is the process of the event in hand, as the kernel side names it.
@@ -64,7 +65,7 @@ func openEBPF(s setup) (Backend, error) {
 		}
 	}
 	l.start(b.NoteFile)
-	return &ebpfBackend{b, s.set, m, a, r, l}, nil
+	return &ebpfBackend{b, s.set, m, a, r, l, true}, nil
 }
 
 // movesOf returns what b knows of moved mounts. What cannot be read is taken for
@@ -106,9 +107,12 @@ func (a *actor) complete(at uint64, p *event.Process) {
 	}
 }
 
-// Next looks at the mounts first, also when no event comes that is to be placed.
+// Next looks at the mounts first when none came before: to place events is to look at
+// them as often as need be.
 func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
-	b.mounts.check()
+	if b.idle {
+		b.mounts.check()
+	}
 	b.links.check()
 	return b.remounts.next(e, deadline, func() *mount.Table { return b.mounts.now.Table }, b.change)
 }
@@ -123,6 +127,7 @@ func (b *ebpfBackend) change(e *event.Event, deadline time.Time) error {
 	if err == nil && e.Op == event.OpLost {
 		b.links.doubt()
 	}
+	b.idle = err != nil
 	return err
 }
 

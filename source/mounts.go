@@ -142,14 +142,16 @@ func (m *mounts) kernel() []bpf.Mount {
 	return list
 }
 
-// place appends the host paths that a file had at the moment at. The table is
-// looked at for each event: the mount that made the event possible may be younger
-// than the last look. Of an event from between the two tables' times it is not
+// place appends the host paths that a file had at the moment at. The table is looked
+// at unless it was after that moment: the mount that made the event possible may be
+// younger than the last look. Of an event from between the two tables' times it is not
 // known which held, unless what came had come by then. Where paths only came, the kernel side is the witness: it sends
 // what those make watched. Where one went, only those count that both tables have,
 // and if none of them is watched, the one that made the event ours is not known.
 func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place {
-	m.check()
+	if at > m.now.until {
+		m.check()
+	}
 	start := len(dst)
 	dst = m.now.place(dst, dev, inFS)
 	if at >= m.now.since || m.before.Table == nil {

@@ -2,7 +2,7 @@
 //
 // Every map, with why it exists and its accessor. Both objects declare all of
 // them and Go makes them share one instance. Only `tags`, `deads`, `frames`,
-// `befores`, `old_acls`, `execs`, `introduced` and `writers` may forget an entry: each can be
+// `befores`, `old_acls`, `execs` and `writers` may forget an entry: each can be
 // recomputed, or costs one repeated event, or what an event says of before.
 
 #ifndef FIM_MAPS_H
@@ -403,14 +403,23 @@ struct {
 	__type(value, struct dirty);
 } dirties SEC(".maps");
 
-// The mark that a process was last introduced with, by its id. Forgetting one repeats
-// a record. Go keeps as many and some more.
+// The marks of processes that were told of, each in the one place that it gives. Two
+// that share a place are told again and again. Go keeps twice as many.
+#define INTRODUCED_BITS 11
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << INTRODUCED_BITS);
 	__type(key, u32);
 	__type(value, u64);
 } introduced SEC(".maps");
+
+static __always_inline u64 *introduced_at(u64 mark)
+{
+	u32 place = mark >> (64 - INTRODUCED_BITS);
+
+	return bpf_map_lookup_elem(&introduced, &place);
+}
 
 // How many dirty files have an inode number that spreads to this place: mostly none,
 // and then closing a file costs no lookup.
@@ -510,7 +519,7 @@ struct trail {
 	u64 via;    // if known
 	u64 at;
 	u64 mnt; // of the actor; 0: not known
-	u64 mnt_root;
+	struct place place; // of mnt
 	u64 root; // dentry and mount of the actor's root directory
 	u64 root_mnt;
 	struct link link; // of `at`
@@ -534,6 +543,8 @@ struct origin {
 	u64 parent;
 	u64 parent_image;
 	u64 grandparent;
+	u64 root; // dentry and mount of the root directory, which make no mark
+	u64 root_mnt;
 };
 
 // scratch is what does not fit the stack of 512 bytes.

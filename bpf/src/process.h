@@ -25,9 +25,19 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 			task = bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct)); \
 	})
 
+// How a name is copied: by the helper, or in two words where the verifier knows the task.
+#define COMM_BY_HELPER(to, task) bpf_probe_read_kernel(to, COMM, (task)->comm)
+#define COMM_BY_WORDS(to, task)                                                                    \
+	({                                                                                         \
+		volatile u64 *words = (void *)(task)->comm;                                        \
+                                                                                                   \
+		((u64 *)(to))[0] = words[0];                                                       \
+		((u64 *)(to))[1] = words[1];                                                       \
+	})
+
 // FILL_ACTOR tells who acts, and notes what makes the mark; get is how members of the
 // task are read.
-#define FILL_ACTOR(a, from, task, get)                                                             \
+#define FILL_ACTOR(a, from, task, get, copy_comm)                                                             \
 	({                                                                                         \
 		struct task_struct *leader = get(task, group_leader);                              \
 		struct task_struct *parent = get(leader, real_parent);                             \
@@ -44,9 +54,9 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 		(a)->loginuid = ~0u;                                                               \
 		if (bpf_core_field_exists((task)->loginuid))                                       \
 			(a)->loginuid = get(task, loginuid.val);                                   \
-		bpf_probe_read_kernel((a)->comm, COMM, leader->comm);                              \
+		copy_comm((a)->comm, leader);                                                      \
 		if (leader != (task))                                                              \
-			bpf_probe_read_kernel((a)->thread_comm, COMM, (task)->comm);               \
+			copy_comm((a)->thread_comm, task);                                         \
 		(from)->image = get(task, self_exec_id);                                           \
 		(from)->pwd = (u64)get(fs, pwd.dentry);                                            \
 		(from)->pwd_mnt = (u64)get(fs, pwd.mnt);                                           \
@@ -57,36 +67,34 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 		(from)->parent = (u64)parent;                                                      \
 		(from)->parent_image = get(parent, self_exec_id);                                  \
 		(from)->grandparent = (u64)get(parent, real_parent);                               \
+		(from)->root = (u64)get(fs, root.dentry);                                          \
+		(from)->root_mnt = (u64)get(fs, root.mnt);                                         \
 	})
+
+static __always_inline u64 blend(u64 sum, u64 value)
+{
+	return sum * 0x9e3779b97f4a7c15ull + value; // as in spread
+}
 
 // mark_of is the mark of what was noted. It lies in memory because the verifier lets
 // nobody calculate with a pointer that was not read anew. A task that is ending has no
 // directories left, and no mark.
 static __always_inline u64 mark_of(struct actor *a, volatile struct origin *from)
 {
-	u64 sum = mix(a->start, a->tgid), pwd = from->pwd;
+	u64 sum = blend(a->start, a->tgid), pwd = from->pwd;
 
-	sum = mix(sum, from->image);
-	sum = mix(sum, pwd);
-	sum = mix(sum, from->pwd_mnt);
-	sum = mix(sum, from->groups);
-	sum = mix(sum, from->namespaces);
-	sum = mix(sum, from->session);
-	sum = mix(sum, from->terminal);
-	sum = mix(sum, from->parent);
-	sum = mix(sum, from->parent_image);
-	sum = mix(sum, from->grandparent);
+	sum = blend(sum, from->image);
+	sum = blend(sum, pwd);
+	sum = blend(sum, from->pwd_mnt);
+	sum = blend(sum, from->groups);
+	sum = blend(sum, from->namespaces);
+	sum = blend(sum, from->session);
+	sum = blend(sum, from->terminal);
+	sum = blend(sum, from->parent);
+	sum = blend(sum, from->parent_image);
+	sum = blend(sum, from->grandparent);
 	return pwd ? mix(sum, latest(control.epoch)) | 1 : 0;
 }
-
-// FILL_ROOT notes the actor's root directory. A task that is ending has none left.
-#define FILL_ROOT(t, task, get)                                                                    \
-	({                                                                                         \
-		struct fs_struct *fs = get(task, fs);                                              \
-                                                                                                   \
-		(t)->root = (u64)get(fs, root.dentry);                                             \
-		(t)->root_mnt = (u64)get(fs, root.mnt);                                            \
-	})
 
 #define HAS_TASK_BTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
 
@@ -101,24 +109,10 @@ static __always_inline void fill_actor(struct actor *a, struct origin *from)
 	if (HAS_TASK_BTF) {
 		task = bpf_get_current_task_btf();
 		KNOW_TASK(task);
-		FILL_ACTOR(a, from, task, ___arrow);
+		FILL_ACTOR(a, from, task, ___arrow, COMM_BY_WORDS);
 	} else {
 		task = (void *)bpf_get_current_task();
-		FILL_ACTOR(a, from, task, BPF_CORE_READ);
-	}
-}
-
-static __always_inline void fill_root(struct trail *t)
-{
-	struct task_struct *task;
-
-	if (HAS_TASK_BTF) {
-		task = bpf_get_current_task_btf();
-		KNOW_TASK(task);
-		FILL_ROOT(t, task, ___arrow);
-	} else {
-		task = (void *)bpf_get_current_task();
-		FILL_ROOT(t, task, BPF_CORE_READ);
+		FILL_ACTOR(a, from, task, BPF_CORE_READ, COMM_BY_HELPER);
 	}
 }
 
@@ -137,7 +131,7 @@ __noinline int try_whole(u32 slot)
 	t = &s->trail;
 	seq = settled_seq(1);
 	t->at = t->dentry;
-	t->mnt = t->via;
+	enter_mount(t, t->via);
 	t->root = t->root_mnt = 0;
 	t->used = t->start;
 	t->count = 0;
@@ -345,8 +339,8 @@ __noinline int introduce(u32 slot)
 	struct counters *counted = counters(HOOK_PROCESS);
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct process *p;
-	u32 tgid, bytes;
-	u64 mark;
+	u32 bytes;
+	u64 mark, *told;
 
 	if (!s || !counted)
 		return 0;
@@ -354,7 +348,7 @@ __noinline int introduce(u32 slot)
 	p = (void *)s->data;
 	__builtin_memset(p, 0, sizeof(*p));
 	s->trail.start = sizeof(*p);
-	tgid = p->tgid = s->record.actor.tgid;
+	p->tgid = s->record.actor.tgid;
 	mark = p->mark = s->record.actor.mark;
 	tell_ids(p, task);
 	p->exe_bytes = write_exe(slot, s, task);
@@ -371,10 +365,11 @@ __noinline int introduce(u32 slot)
 		return 0;
 	}
 	count(counted->emitted);
+	told = introduced_at(mark);
 	if (!(p->flags & PROCESS_ARGV) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD))
 		count(counted->failed); // they may be readable next time
-	else
-		bpf_map_update_elem(&introduced, &tgid, &mark, BPF_ANY);
+	else if (told)
+		latest(*told) = mark;
 	return 0;
 }
 
@@ -390,12 +385,11 @@ __noinline int fill_who(u32 slot)
 	a = &s->record.actor;
 	fill_actor(a, &s->origin);
 	a->mark = mark_of(a, &s->origin);
-	told = bpf_map_lookup_elem(&introduced, &a->tgid);
-	if (!a->mark)
-		a->mark = told ? *told : 0;
-	else if (!told || *told != a->mark)
+	told = introduced_at(a->mark);
+	if (a->mark && told && latest(*told) != a->mark)
 		introduce(slot);
-	fill_root(&s->trail);
+	s->trail.root = s->origin.root;
+	s->trail.root_mnt = s->origin.root_mnt;
 	return 0;
 }
 

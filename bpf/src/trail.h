@@ -38,7 +38,7 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 		if (t->at == t->root && t->mnt == t->root_mnt) {
 			t->in_mount = t->count;
 			t->flags |= FLAG_VIEW;
-		} else if (t->at == t->mnt_root) {
+		} else if (t->at == t->place.root) {
 			t->in_mount = t->count;
 		}
 	}
@@ -67,29 +67,36 @@ __noinline int write_some_names(u32 slot)
 REPEAT(write_more_names, write_some_names, TURNS)
 REPEAT(write_names, write_more_names, ROUNDS)
 
+// enter_mount goes on in another mount, or begins in one.
+static __always_inline void enter_mount(struct trail *t, u64 mnt)
+{
+	t->mnt = mnt;
+	locate(mount_of((struct vfsmount *)mnt), &t->place);
+}
+
 // step_view appends one name of the actor's mountpoint, crossing mounts, until
 // the actor's root directory. A chain that never meets it leaves the view path
 // unknown (the kernel shows such paths as "(unreachable)").
 static __always_inline void step_view(struct scratch *s, struct trail *t)
 {
-	struct dentry *d = (void *)t->at;
-	struct mount *m = mount_of((struct vfsmount *)t->mnt);
-	struct mount *parent;
+	u64 own;
 
 	if (t->at == t->root && t->mnt == t->root_mnt) {
 		t->flags |= FLAG_VIEW;
 		t->end = END_ROOT;
 		return;
 	}
-	if (t->at == (u64)BPF_CORE_READ(m, mnt.mnt_root)) {
-		parent = BPF_CORE_READ(m, mnt_parent);
-		t->at = (u64)BPF_CORE_READ(m, mnt_mountpoint);
-		t->mnt = (u64)parent + bpf_core_field_offset(struct mount, mnt);
-		if (parent == m)
+	if (t->at == t->place.root) {
+		own = (u64)mount_of((struct vfsmount *)t->mnt);
+		if (t->place.parent == own) {
 			t->end = END_UNATTACHED;
+			return;
+		}
+		t->at = t->place.point;
+		enter_mount(t, t->place.parent + bpf_core_field_offset(struct mount, mnt));
 		return;
 	}
-	look(d, &t->link);
+	look((struct dentry *)t->at, &t->link);
 	append_name(s, t, &t->link);
 }
 
@@ -113,11 +120,10 @@ REPEAT(write_view, write_more_view, ROUNDS)
 
 static __always_inline void start_trail(struct trail *t)
 {
-	struct vfsmount *mnt = (void *)t->via;
-
 	t->at = t->dentry;
-	t->mnt = t->root ? t->via : 0;
-	t->mnt_root = mnt ? (u64)BPF_CORE_READ(mnt, mnt_root) : 0;
+	t->mnt = t->place.root = 0;
+	if (t->root && t->via)
+		enter_mount(t, t->via);
 	t->used = t->start;
 	t->count = 0;
 	t->in_mount = ~0u;
@@ -170,7 +176,7 @@ __noinline int write_mountpoint(u32 slot)
 
 	if (!s || s->trail.in_mount == ~0u || s->trail.flags & FLAG_VIEW)
 		return 0;
-	s->trail.at = s->trail.mnt_root;
+	s->trail.at = s->trail.place.root;
 	s->trail.count = 0;
 	s->trail.end = END_NONE;
 	for (int i = 0; i < LAPS; i++)
