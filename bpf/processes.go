@@ -132,8 +132,7 @@ func (t *told) read(r *trampolinesProcess, data []byte) (group1 []byte, err erro
 	p.Exe, p.Cwd = t.path(next(r.ExeBytes)), t.path(next(r.CwdBytes))
 	argv := next(r.ArgvBytes)
 	if r.Flags&uint32(trampolinesProcessFlagPROCESS_ARGV) != 0 {
-		t.arguments(argv)
-		p.ArgsCut = r.Flags&uint32(trampolinesProcessFlagPROCESS_ARGV_CUT) != 0
+		p.ArgsCut = t.arguments(argv, int(r.Argc), r.Flags&uint32(trampolinesProcessFlagPROCESS_ARGV_CUT) != 0)
 	}
 	group, names1 := next(r.GroupBytes), next(r.Group1Bytes)
 	if r.Flags&uint32(trampolinesProcessFlagPROCESS_GROUP) != 0 {
@@ -151,17 +150,20 @@ func (t *told) read(r *trampolinesProcess, data []byte) (group1 []byte, err erro
 }
 
 // arguments splits them: each ends in a NUL unless the process has overwritten it or
-// it was cut.
-func (t *told) arguments(text []byte) {
-	kept := t.keep(text)
-	for len(kept) > 0 {
-		arg, rest, _ := bytes.Cut(kept, []byte{0})
-		t.argv, kept = append(t.argv, arg), rest
+// it was cut. Where there is a count, what follows so many is not of them. It returns
+// whether they are cut.
+func (t *told) arguments(text []byte, count int, cut bool) bool {
+	kept, ends := t.keep(text), true
+	for len(kept) > 0 && (count == 0 || len(t.argv) < count) {
+		var arg []byte
+		arg, kept, ends = bytes.Cut(kept, []byte{0})
+		t.argv = append(t.argv, arg)
 	}
 	if t.argv == nil {
 		t.argv = [][]byte{} // none, which is known
 	}
 	t.who.Argv = t.argv
+	return cut && (count == 0 || len(t.argv) < count || !ends)
 }
 
 // keep copies b into the entry's memory; what was kept before stays where it is.

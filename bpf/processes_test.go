@@ -105,6 +105,30 @@ func TestOneWhoseArgumentsAreNotReadableIsLookedForElsewhere(t *testing.T) {
 	}
 }
 
+func TestArgumentsEndWhereTheirNumberSays(t *testing.T) {
+	const argv, rest = "a\x00b\x00", "PATH=/bin\x00/bin/a\x00"
+	for _, row := range []struct {
+		text  string
+		count int
+		cut   bool // there is more than the text
+		want  string
+		isCut bool
+	}{
+		{argv, 0, false, "a|b", false},
+		{argv, 0, true, "a|b", true},
+		{argv + rest, 2, false, "a|b", false},
+		{argv + rest, 2, true, "a|b", false}, // of the environment
+		{"a\x00bb", 2, true, "a|bb", true},
+		{"a\x00", 2, true, "a", true},
+	} {
+		var entry told
+		isCut := entry.arguments([]byte(row.text), row.count, row.cut)
+		if got := string(bytes.Join(entry.who.Argv, []byte("|"))); got != row.want || isCut != row.isCut {
+			t.Errorf("%q, %d of them: %q, cut: %v", row.text, row.count, got, isCut)
+		}
+	}
+}
+
 func BenchmarkFillProcess(b *testing.B) {
 	var ps processes
 	if err := ps.introduce(shell(1)); err != nil {

@@ -130,6 +130,7 @@ type trampolinesExec struct {
 		Generation uint32
 		State      uint32
 	}
+	Bprm uint64
 }
 
 type trampolinesFlag uint32
@@ -276,6 +277,8 @@ type trampolinesProcess struct {
 	ExeBytes    uint32
 	CwdBytes    uint32
 	ArgvBytes   uint32
+	Argc        uint32
+	Unused      uint32
 	GroupBytes  uint32
 	Group1Bytes uint32
 	Above       [8]trampolinesAncestor

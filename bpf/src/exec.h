@@ -71,7 +71,7 @@ static __noinline int emit_image(struct counters *counted, struct image *image)
 	return 0;
 }
 
-static __always_inline void on_exec(void)
+static __always_inline void on_exec(u64 bprm)
 {
 	struct counters *counted = counters(HOOK_EXEC);
 	u32 tid = bpf_get_current_pid_tgid();
@@ -79,6 +79,7 @@ static __always_inline void on_exec(void)
 
 	if (!counted || !exec)
 		return;
+	exec->bprm = bprm;
 	if (own())
 		count(counted->ignored);
 	else
@@ -88,4 +89,4 @@ static __always_inline void on_exec(void)
 }
 
 SECURITY_HOOK_AS(bprm_check_security, bprm_check, on_exec_check(bprm), struct linux_binprm *bprm)
-SECURITY_HOOK(bprm_committed_creds, on_exec(), struct linux_binprm *bprm)
+SECURITY_HOOK(bprm_committed_creds, on_exec((u64)bprm), struct linux_binprm *bprm)

@@ -333,6 +333,9 @@ struct renamedata {
 };
 
 struct linux_binprm {
+	unsigned long p; // where the strings begin in the new memory: argc arguments, the environment
+	unsigned long exec; // and end
+	int argc;
 	struct file *file;
 	const char *filename;
 	const char *interp;

@@ -296,6 +296,7 @@ struct image {
 
 struct exec {
 	struct image image[IMAGES];
+	u64 bprm; // address of what it is done by, once there is no way back
 };
 
 struct {

@@ -184,26 +184,48 @@ static __always_inline u32 write_exe(u32 slot, struct scratch *s, struct task_st
 	return 0;
 }
 
-// write_argv writes the arguments as they lie in the process's memory. While it is
-// executing they have no end yet.
+// find_argv finds where the arguments lie in the process's memory, and how many bytes
+// they have. While it is executing (exec.h) the kernel has not noted that yet; they are
+// then the first argc strings there.
+static __always_inline u64 find_argv(struct process *p, struct mm_struct *mm, u64 *size)
+{
+	u64 from = BPF_CORE_READ(mm, arg_start);
+	u32 tid = bpf_get_current_pid_tgid();
+	struct linux_binprm *bprm;
+	struct exec *exec;
+
+	*size = BPF_CORE_READ(mm, arg_end) - from;
+	if (from)
+		return from;
+	exec = bpf_map_lookup_elem(&execs, &tid);
+	if (!exec || !exec->bprm)
+		return 0;
+	bprm = (void *)exec->bprm;
+	from = BPF_CORE_READ(bprm, p);
+	*size = BPF_CORE_READ(bprm, exec) - from;
+	p->argc = BPF_CORE_READ(bprm, argc);
+	return from;
+}
+
+// write_argv writes the arguments as they are now. Memory that is not there, or that
+// the process cannot read itself, is not read.
 static __always_inline void write_argv(struct scratch *s, struct process *p, struct task_struct *task)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	u64 from = BPF_CORE_READ(mm, arg_start), size = BPF_CORE_READ(mm, arg_end) - from;
 	u32 at = s->trail.start;
+	u64 from, size;
 
 	if (!mm)
 		return;
-	p->flags |= PROCESS_ARGV;
+	from = find_argv(p, mm, &size);
 	if (size > ARGV_SPACE) {
 		p->flags |= PROCESS_ARGV_CUT;
 		size = ARGV_SPACE;
 	}
 	if (!from || at > DATA_SIZE - ARGV_SPACE ||
-	    bpf_probe_read_user(&s->data[at & (DATA_SIZE - 1)], size, (void *)from)) {
-		p->flags &= ~(PROCESS_ARGV | PROCESS_ARGV_CUT);
+	    bpf_probe_read_user(&s->data[at & (DATA_SIZE - 1)], size, (void *)from))
 		return;
-	}
+	p->flags |= PROCESS_ARGV;
 	p->argv_bytes = size;
 	s->trail.start = at + size;
 }

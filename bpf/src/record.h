@@ -116,6 +116,8 @@ struct process {
 	u32 exe_bytes;
 	u32 cwd_bytes;
 	u32 argv_bytes;
+	u32 argc; // the arguments are so many, and what follows is none; 0: all are
+	u32 unused;
 	u32 group_bytes;
 	u32 group1_bytes;
 	struct ancestor above[MAX_ANCESTORS];
