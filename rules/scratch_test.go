@@ -30,8 +30,8 @@ mkdir -p /etc/falco/rules.d /etc/pam.d /etc/sudoers.d /etc/ssh /etc/cron.d /etc/
 for file in /etc/passwd /etc/shadow /etc/group /etc/hosts /etc/sudoers /etc/profile /etc/crontab /etc/pam.d/sshd \
   /etc/cron.d/job /etc/ssh/sshd_config /etc/ssh/ssh_host_ed25519_key /etc/falco/falco.yaml \
   /etc/falco/rules.d/fim_rules.yaml /etc/app/config /usr/share/falco/plugins/libfim.so /root/.ssh/authorized_keys \
-  /root/.bashrc /usr/local/bin/tool /var/log/auth.log /var/log/auth.log.1 /var/log/syslog /var/log/messages \
-  /var/log/wtmp /var/log/app.log /tmp/evil; do
+  /root/.bashrc /usr/local/bin/tool /var/log/auth.log /var/log/auth.log.1 /var/log/auth.log.2.gz /var/log/syslog \
+  /var/log/messages /var/log/wtmp /var/log/app.log /tmp/evil; do
 	printf 'first line\nsecond line\n' >$file
 done
 chmod 700 /etc/polkit-1
