@@ -21,7 +21,8 @@ var impostors = []string{
 	"/usr/bin/dpkg", "/usr/bin/falcoctl", "/usr/sbin/logrotate", "/usr/sbin/rsyslogd", "/usr/sbin/useradd",
 }
 
-// furnish puts the files in place that attacks change.
+// furnish puts the files in place that attacks change, and put.pl, which adds a line
+// to one.
 const furnish = `set -e
 mkdir -p /etc/falco/rules.d /etc/pam.d /etc/sudoers.d /etc/ssh /etc/cron.d /etc/systemd/system /etc/profile.d \
   /etc/ld.so.conf.d /etc/modprobe.d /etc/apt/keyrings /etc/polkit-1 /etc/app /root/.ssh /home/user/.ssh \
@@ -34,6 +35,11 @@ for file in /etc/passwd /etc/shadow /etc/group /etc/hosts /etc/sudoers /etc/prof
   /var/log/messages /var/log/wtmp /var/log/app.log /tmp/evil; do
 	printf 'first line\nsecond line\n' >$file
 done
+cat >/put.pl <<'EOF'
+open my $f, ">>", $ARGV[0] or die "$ARGV[0]: $!";
+print $f "x\n";
+close $f or die
+EOF
 chmod 700 /etc/polkit-1
 chmod 600 /etc/ssh/ssh_host_ed25519_key
 `
