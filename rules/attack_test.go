@@ -66,7 +66,12 @@ type guard struct {
 // backend, refused attempts where that tells of them, and the given keys.
 func startGuard(t testing.TB, keys map[string]any) *guard {
 	t.Helper()
-	s := newScratch(t)
+	return guardOf(t, newScratch(t), keys)
+}
+
+// guardOf starts it in a given system.
+func guardOf(t testing.TB, s *host.Scratch, keys map[string]any) *guard {
+	t.Helper()
 	init, _ := sample(t)
 	init = with(t, init, map[string]any{"backend": *backend, "failed": *backend == ebpf})
 	init = with(t, init, keys)
@@ -101,7 +106,9 @@ func (g *guard) since(t testing.TB) []host.Line {
 	t.Helper()
 	g.n++
 	name := fmt.Sprintf("sentinel-%d", g.n)
-	g.Sh(t, "mkdir /etc/"+name)
+	if err := os.Mkdir(g.Path("/etc/"+name), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	var alerts []host.Line
 	for {
 		line := g.live.Next(t)

@@ -251,6 +251,7 @@ var attacks = []attack{{
 		"echo false >>/var/log/auth.log",
 		`perl -e 'open F, "+<", "/var/log/auth.log"; print F "lies"'`, // in place
 		"echo x >/var/log/audit/audit.log",
+		"echo more >>/var/log/auth.log.2.gz",
 	},
 	lookAlike: []string{
 		"echo x >>/var/log/app.log",

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,11 +22,29 @@ import (
 
 var kernel = flag.String("kernel", "6.12", "kernel of the guest: 6.1, 6.12 or 7.2; before, tmpfs has no flags")
 
-// inGuest are the tests that attack for real. In a guest they do so on eBPF.
-var inGuest = []string{
-	"TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike",
-	"TestAFloodThatOverflowsTheKernelsQueueAlerts",
-	"TestAnEditorsSaveAlertsOnce",
+// inGuest returns the tests that attack for real, or do what is none, each with
+// its rows where it has a table. In a guest they do so on eBPF.
+func inGuest() map[string][]string {
+	var rules, calm, pretended []string
+	for _, a := range attacks {
+		rules = append(rules, a.rule)
+	}
+	for _, a := range noise {
+		calm = append(calm, a.name)
+	}
+	for _, p := range pretenders {
+		pretended = append(pretended, p.name)
+	}
+	return map[string][]string{
+		"TestEachRuleAlertsOnceOnItsAttackAndNotOnALookAlike": rules,
+		"TestAFloodThatOverflowsTheKernelsQueueAlerts":        nil,
+		"TestAnEditorsSaveAlertsOnce":                         nil,
+		"TestNoiseRaisesTheAlertsThatAreNamedAndNoOther":      calm,
+		"TestAnAttackAmongTheNoiseAlerts":                     nil,
+		"TestWhoMerelyLooksTrustedAlerts":                     pretended,
+		"TestWhoIsGoneIsNotTrusted":                           nil,
+		"TestARuntimeIsTrustedWithImagesAndNotInAContainer":   nil,
+	}
 }
 
 // TestInAGuest runs this test binary in a virtual machine with a stock kernel,
@@ -61,10 +80,13 @@ func guestPayload(t *testing.T) string {
 	}
 	bring(t, dir)
 	script := fmt.Sprintf(`cp programs/bin/* /usr/bin/
+cp programs/themselves/* /usr/bin/
+[ ! -e /usr/bin/logrotate ] || mv /usr/bin/logrotate /usr/sbin/
+ln -sf git /usr/bin/git-upload-pack
 export FIM_TEST_PACKED=$PWD
 cd rules
 exec ./rules.test -test.v=test2json -backend ebpf -test.run '^(%s)$' 2>&1
-`, strings.Join(inGuest, "|"))
+`, strings.Join(slices.Collect(maps.Keys(inGuest())), "|"))
 	if err := os.WriteFile(filepath.Join(dir, "run.sh"), []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +95,19 @@ exec ./rules.test -test.v=test2json -backend ebpf -test.run '^(%s)$' 2>&1
 
 // bring puts programs into the payload that attacks run and the guest's system
 // lacks, with scripts in programs/bin that run them by their names. Where this
-// machine lacks one too, the test that wants it says so.
+// machine lacks one too, the test that wants it says so. Those that rules know by
+// their path come as they are: the guest has the libraries that they need.
 func bring(t *testing.T, dir string) {
 	t.Helper()
+	themselves := filepath.Join(dir, "programs", "themselves")
+	if err := os.MkdirAll(themselves, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/usr/bin/git", "/usr/sbin/logrotate"} {
+		if _, err := os.Stat(path); err == nil {
+			host.CopyFile(t, path, filepath.Join(themselves, filepath.Base(path)))
+		}
+	}
 	bin := filepath.Join(dir, "programs", "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		t.Fatal(err)
@@ -118,10 +150,16 @@ func missing(results []gotest.Result) (names []string) {
 	for _, r := range results {
 		told[r.Name] = true
 	}
-	wanted := slices.Clone(inGuest[1:])
-	for _, a := range attacks {
-		wanted = append(wanted, inGuest[0]+"/"+strings.ReplaceAll(a.rule, " ", "_"))
+	var wanted []string
+	for test, rows := range inGuest() {
+		if rows == nil {
+			wanted = append(wanted, test)
+		}
+		for _, row := range rows {
+			wanted = append(wanted, test+"/"+strings.ReplaceAll(row, " ", "_"))
+		}
 	}
+	slices.Sort(wanted)
 	for _, name := range wanted {
 		if !told[name] {
 			names = append(names, name)
