@@ -15,9 +15,9 @@ import (
 // without a word.
 type attachments []link.Link
 
-// attach hangs every planned program on its function, but those of one that
-// tests leave out. A hook that operations
-// need is an error, others are reported in their row.
+// attach hangs every planned program on its function, but those that wait and those
+// that tests leave out. A hook that operations need is an error, others are reported
+// in their row.
 func attach(o *objects, all []*planned, unseen string) (attachments, error) {
 	exit, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exit", Program: o.program("process_exit")})
 	if err != nil {
@@ -25,7 +25,7 @@ func attach(o *objects, all []*planned, unseen string) (attachments, error) {
 	}
 	links := attachments{exit}
 	for _, p := range all {
-		if p.Why != "" || p.function == unseen {
+		if p.Why != "" || p.waiting || p.function == unseen {
 			continue
 		}
 		more, err := p.attach(o)
@@ -35,6 +35,28 @@ func attach(o *objects, all []*planned, unseen string) (attachments, error) {
 		}
 	}
 	return links, nil
+}
+
+// Mounted hangs what waited for a filesystem that is among the host's mounts now. The
+// thread that calls Next calls it.
+func (b *Backend) Mounted(mounts []Mount) error {
+	for _, p := range b.hooks {
+		if !p.waiting || !b.o.silent(mounts) {
+			continue
+		}
+		links, err := p.attach(b.objects)
+		b.mu.Lock()
+		p.waiting = false
+		b.links = append(b.links, links...)
+		b.mu.Unlock()
+		if err == nil && p.Why != "" {
+			err = errors.New(p.Why)
+		}
+		if err != nil {
+			return fmt.Errorf("attach to %s, for what writes a filesystem does not tell of: %w", p.function, err)
+		}
+	}
+	return nil
 }
 
 // attach hangs the programs of one hook.

@@ -121,13 +121,16 @@ func Open(o Options) (*Backend, error) {
 	if !o.force {
 		t = readTraits()
 	}
-	all, err := plan(kernel, t, o.seen(), o.Failed, rowsFor(o))
+	all, err := plan(kernel, t, o.seen(), o.Failed, hooks)
 	if err != nil {
 		return nil, fmt.Errorf("%w: this kernel lacks what fim attaches to: %w; backend fanotify works without it", ErrRefused, err)
 	}
 	symbols, err := kernelSymbols(locks)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range all {
+		p.waiting = p.waits && !o.silent(o.Mounts)
 	}
 	b := &Backend{o: o, hooks: all, processes: processes{complete: o.Introduce}}
 	for _, op := range o.Ops {
@@ -253,9 +256,13 @@ func (b *Backend) NoteFile(fd int) error { return run(b.objects, armInode, uint6
 
 // Hooks reports what became of each hook, for `fim check`.
 func (b *Backend) Hooks() []Hook {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	rows := make([]Hook, len(b.hooks))
 	for i, p := range b.hooks {
-		rows[i] = p.Hook
+		if rows[i] = p.Hook; p.waiting {
+			rows[i].Why = "all that is watched tells of writes; it is attached when something is mounted that does not"
+		}
 	}
 	return rows
 }

@@ -46,6 +46,9 @@ type hook struct {
 	// twin says that the row is for a second kind of program beside a probe,
 	// which the kernel skips for other reasons than that: what must not be missed.
 	twin bool
+	// waits says that the row's programs are attached only as soon as a filesystem that
+	// does not tell of writes may hold something watched.
+	waits bool
 	// unless names a hook in whose place this one stands: another, or the row above
 	// of the same function.
 	unless string
@@ -172,26 +175,21 @@ var hooks = []hook{
 	{function: "vfs_setxattr", when: atResult, params: []string{"dentry", "name", "name", "size", "flags"}, unless: "vfs_setxattr", only: refusals, helps: opXattr, counts: trampolinesHookHOOK_ATTRIB},
 	{function: "vfs_fileattr_set", when: atResult, params: []string{"dentry", "fa"}, before: true, helps: opChattr, counts: trampolinesHookHOOK_ATTRIB},
 
+	// Makes every read dearer.
+	{function: "security_file_permission", lsm: "file_permission", waits: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
+
 	{function: "security_bprm_check", lsm: "bprm_check_security", needed: opExec, counts: trampolinesHookHOOK_EXEC},
 	{function: "security_bprm_committed_creds", lsm: "bprm_committed_creds", needed: opExec, counts: trampolinesHookHOOK_EXEC},
 }
-
-// permission is attached only where a filesystem needs it, because it makes
-// every read dearer.
-var permission = hook{function: "security_file_permission", lsm: "file_permission", helps: opModify, counts: trampolinesHookHOOK_MODIFY}
 
 // tellsOfWrites are the filesystems that call the file_modified family for
 // every change. btrfs does not; of others it is not known.
 var tellsOfWrites = []string{"ext2", "ext3", "ext4", "xfs", "tmpfs", "vfat"}
 
-// rowsFor is the attach table with what the filesystems need that hold
-// something watched.
-func rowsFor(o Options) []hook {
-	silent := func(m Mount) bool {
+// silent says whether one of the filesystems may hold something watched and does not
+// tell of writes.
+func (o *Options) silent(mounts []Mount) bool {
+	return o.Containers || slices.ContainsFunc(mounts, func(m Mount) bool {
 		return o.Set.Reaches([]byte(m.Point)) && !slices.Contains(tellsOfWrites, m.FSType)
-	}
-	if o.Containers || slices.ContainsFunc(o.Mounts, silent) {
-		return append(slices.Clone(hooks), permission)
-	}
-	return hooks
+	})
 }

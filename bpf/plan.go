@@ -34,6 +34,7 @@ type planned struct {
 	*hook
 	flavour  flavour
 	position trampolinesPosition
+	waiting  bool // for a filesystem that needs it
 	Hook
 }
 

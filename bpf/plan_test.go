@@ -53,7 +53,7 @@ func TestEveryHookHasItsPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, h := range append(slices.Clone(hooks), permission) {
+	for _, h := range hooks {
 		flavours := []flavour{fentryFlavour, kprobeFlavour}
 		if h.twin {
 			flavours = flavours[:1]

@@ -64,6 +64,11 @@ func openEBPF(s setup) (Backend, error) {
 			s.logf("ebpf: the kernel side could not look at the mounts: %v", err)
 		}
 	}
+	m.mounted = func() {
+		if err := b.Mounted(m.kernel()); err != nil {
+			s.logf("ebpf: %v", err)
+		}
+	}
 	l.start(b.NoteFile)
 	return &ebpfBackend{b, s.set, m, a, r, l, true}, nil
 }

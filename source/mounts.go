@@ -23,10 +23,11 @@ type mounts struct {
 	name string
 	set  *watch.Set
 	fd   int // polled: the kernel marks an open mountinfo when the table changes
-	// moves is what the kernel side knows of moved mounts, and refresh has it look
-	// at the mounts; both nil until it is up.
+	// moves is what the kernel side knows of moved mounts, refresh has it look at the
+	// mounts, and mounted hands it a new table; they do nothing until it is up.
 	moves   func() bpf.Moves
 	refresh func()
+	mounted func()
 	count   uint64 // of moves that the table has
 
 	now, before tableAt
@@ -45,7 +46,7 @@ type tableAt struct {
 }
 
 func openMounts(root string, set *watch.Set) (*mounts, error) {
-	m := &mounts{name: "/proc/self/mountinfo", set: set, moves: func() bpf.Moves { return bpf.Moves{} }, refresh: func() {}}
+	m := &mounts{name: "/proc/self/mountinfo", set: set, moves: func() bpf.Moves { return bpf.Moves{} }, refresh: func() {}, mounted: func() {}}
 	if root != "/" {
 		m.name = filepath.Join(root, "proc/1/mountinfo")
 	}
@@ -131,6 +132,7 @@ func (m *mounts) replace(next tableAt, count uint64) {
 	m.before = m.now
 	m.before.until = min(m.before.until, next.since)
 	m.now, m.count = next, count
+	m.mounted()
 }
 
 // kernel returns the mounts as the kernel side wants them.
