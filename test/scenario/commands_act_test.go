@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 func (r *run) act(ts *testscript.TestScript, words []string) error {
@@ -47,6 +49,48 @@ func (r *run) join(_ *testscript.TestScript, words []string) error {
 	cmd := r.jobs[words[0]]
 	delete(r.jobs, words[0])
 	return cmd.Wait()
+}
+
+// container has runc start the container of a bundle, and returns when its first
+// process runs, which is who the name stands for; join waits for its end.
+func (r *run) container(ts *testscript.TestScript, words []string) error {
+	if len(words) != 2 {
+		return errors.New("want: container NAME BUNDLE")
+	}
+	name, id := words[0], ts.Getenv("ID")
+	pid, state := filepath.Join(r.dir, "o", name+".pid"), filepath.Join(r.dir, "o", name+".runc")
+	cmd := r.command(ts, "runc", []string{"--root", state, "run", "--bundle", words[1], "--pid-file", pid, id})
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	r.jobs[name] = cmd
+	ts.Defer(func() {
+		if r.jobs[name] != nil { // the script failed, and the container goes on
+			_ = r.command(ts, "runc", []string{"--root", state, "delete", "--force", id}).Run()
+		}
+	})
+	number, err := awaitNumber(pid, cmd.Process.Pid)
+	r.names[name] = remembered{pid: number}
+	return err
+}
+
+// awaitNumber reads a file that a child makes with all that is in it, or ends without.
+func awaitNumber(file string, child int) (uint64, error) {
+	for {
+		var info unix.Siginfo // of a child that has ended; join waits for it again
+		if err := unix.Waitid(unix.P_PID, child, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != nil {
+			return 0, err
+		}
+		text, err := os.ReadFile(file)
+		switch {
+		case err == nil:
+			return strconv.ParseUint(string(text), 10, 64)
+		case info.Signo != 0:
+			return 0, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // tool runs a program that may start others, so no process is expected.

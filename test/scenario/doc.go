@@ -16,6 +16,8 @@
 //	watch [FLAG...] PATTERN...   start "fim watch" and wait until it is ready
 //	act STEP ARG... [, STEP...]  do exactly that; see test/actor
 //	start NAME STEP...           the same in the background; join NAME ends it
+//	container NAME BUNDLE        start a container of id $ID with runc, and go on when it
+//	                             runs; @NAME is its first process, join NAME waits for its end
 //	tool PROGRAM ARG...          run a real program
 //	place FILE PATH              a file of the archive on the host, until the script ends
 //	group PATH                   a control group, until the script ends

@@ -58,7 +58,7 @@ var runs atomic.Uint64
 // params returns how testscript runs files in this setting.
 func (s setting) params(files []string) testscript.Params {
 	commands := map[string]func(*run, *testscript.TestScript, []string) error{
-		"watch": (*run).watch, "act": (*run).act, "start": (*run).start, "join": (*run).join,
+		"watch": (*run).watch, "act": (*run).act, "start": (*run).start, "join": (*run).join, "container": (*run).container,
 		"tool": (*run).tool, "type": (*run).typed, "stat": (*run).stat, "repeat": (*run).repeat, "pathlen": (*run).pathlen,
 		"expect": (*run).expect, "settle": (*run).settle, "end": (*run).end, "cannot": (*run).cannot, "any-order": (*run).anyOrder,
 		"place": (*run).place, "group": (*run).group, "pause": (*run).pause, "resume": (*run).resume,

@@ -60,9 +60,9 @@ const every = `.*`
 
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given.
-const few = `attributes-(acl|mode|xattr)|create-write-close|exec|link-alias-every-operation|mknod-kinds|` +
-	`mount-(bind-every-operation|over)|overlay-merged|refused-(rmdir-told|told)|rename-exchange|unlink-open-file|` +
-	`write-(fallocate|mmap|open-truncate)`
+const few = `attributes-(acl|mode|xattr)|container-(bind|overlay)|create-write-close|exec|link-alias-every-operation|` +
+	`mknod-kinds|mount-(bind-every-operation|over)|overlay-merged|refused-(rmdir-told|told)|rename-exchange|` +
+	`unlink-open-file|write-(fallocate|mmap|open-truncate)`
 
 // lacking is what tmpfs got late or never: inode flags, mounts that map owners,
 // and names that the kernel forgets.
