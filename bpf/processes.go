@@ -129,7 +129,10 @@ func (t *told) read(r *trampolinesProcess, data []byte) (group1 []byte, err erro
 		part, data = data[:n], data[n:]
 		return part
 	}
-	p.Exe, p.Cwd = t.path(next(r.ExeBytes)), t.path(next(r.CwdBytes))
+	p.Exe = t.path(next(r.ExeBytes))
+	if cwd := next(r.CwdBytes); r.Flags&uint32(trampolinesProcessFlagPROCESS_CWD) != 0 {
+		p.Cwd = t.root(cwd)
+	}
 	argv := next(r.ArgvBytes)
 	if r.Flags&uint32(trampolinesProcessFlagPROCESS_ARGV) != 0 {
 		p.ArgsCut = t.arguments(argv, int(r.Argc), r.Flags&uint32(trampolinesProcessFlagPROCESS_ARGV_CUT) != 0)

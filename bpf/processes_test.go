@@ -21,7 +21,7 @@ func packProcess(r trampolinesProcess, parts ...string) []byte {
 // shell is a record of /bin/sh in /w, whose parent runs /sbin/init.
 func shell(mark uint64) []byte {
 	r := trampolinesProcess{Mark: mark, Tgid: 7, Vpid: 3, Sid: 5, Tty: 136<<20 | 1, MntNs: 11, PidNs: 12, ExeBytes: 7, CwdBytes: 2, ArgvBytes: 6, GroupBytes: 4, Group1Bytes: 5}
-	r.Flags = uint32(trampolinesProcessFlagPROCESS_ARGV | trampolinesProcessFlagPROCESS_ARGV_CUT | trampolinesProcessFlagPROCESS_GROUP | trampolinesProcessFlagPROCESS_GROUP1)
+	r.Flags = uint32(trampolinesProcessFlagPROCESS_ARGV | trampolinesProcessFlagPROCESS_ARGV_CUT | trampolinesProcessFlagPROCESS_CWD | trampolinesProcessFlagPROCESS_GROUP | trampolinesProcessFlagPROCESS_GROUP1)
 	r.Above[0] = trampolinesAncestor{Start: 99, Tgid: 1, ExeBytes: 10, Comm: [16]int8{'i', 'n', 'i', 't'}}
 	r.Above[1] = trampolinesAncestor{Tgid: 2}
 	return packProcess(r, "sh\x00bin\x00", "w\x00", "sh\x00-c\x00", "two\x00", "ones\x00", "init\x00sbin\x00")

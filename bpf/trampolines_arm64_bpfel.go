@@ -291,6 +291,7 @@ const (
 	trampolinesProcessFlagPROCESS_ARGV_CUT trampolinesProcessFlag = 2
 	trampolinesProcessFlagPROCESS_GROUP    trampolinesProcessFlag = 4
 	trampolinesProcessFlagPROCESS_GROUP1   trampolinesProcessFlag = 8
+	trampolinesProcessFlagPROCESS_CWD      trampolinesProcessFlag = 16
 )
 
 type trampolinesRecord struct {

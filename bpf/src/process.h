@@ -146,7 +146,7 @@ __noinline int try_whole(u32 slot)
 }
 
 // write_place writes the path of what lies at a dentry on a mount, and returns its
-// bytes: none if it is not known.
+// bytes, none of a root directory. trail.end is END_UNATTACHED if it is known.
 static __always_inline u32 write_place(u32 slot, struct scratch *s, struct path *path)
 {
 	struct trail *t = &s->trail;
@@ -155,12 +155,15 @@ static __always_inline u32 write_place(u32 slot, struct scratch *s, struct path 
 
 	t->dentry = (u64)BPF_CORE_READ(path, dentry);
 	t->via = (u64)BPF_CORE_READ(path, mnt);
+	t->end = END_NONE;
 	if (!t->dentry || t->start > DATA_SIZE - MAX_PATH)
 		return 0;
 	for (i = 0; i < PATH_TRIES; i++)
 		if (try_whole(slot))
 			break;
-	if (i == PATH_TRIES || t->end != END_UNATTACHED)
+	if (i == PATH_TRIES)
+		t->end = END_CUT;
+	if (t->end != END_UNATTACHED)
 		return 0;
 	bytes = t->used - t->start;
 	t->start = t->used;
@@ -375,6 +378,8 @@ __noinline int introduce(u32 slot)
 	tell_ids(p, task);
 	p->exe_bytes = write_exe(slot, s, task);
 	p->cwd_bytes = write_place(slot, s, (void *)fs + bpf_core_field_offset(struct fs_struct, pwd));
+	if (s->trail.end == END_UNATTACHED)
+		p->flags |= PROCESS_CWD;
 	write_argv(s, p, task);
 	write_groups(slot, s, p, task);
 	write_ancestors(slot, s, p, task);

@@ -97,6 +97,7 @@ enum process_flag {
 	PROCESS_ARGV_CUT = 2, // there are more
 	PROCESS_GROUP = 4,    // the control group of version 2 is known
 	PROCESS_GROUP1 = 8,   // and one of version 1
+	PROCESS_CWD = 16,     // the working directory is known; the root one if it has no bytes
 };
 
 // process is the record of a process, sent ahead of the first event that needs it.
