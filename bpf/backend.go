@@ -250,6 +250,9 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 	}
 }
 
+// Pending says whether there are records to be read, so that Next will not wait.
+func (b *Backend) Pending() bool { return b.ring.reader.AvailableBytes() > 0 }
+
 // NoteFile tells the kernel side of a file that has several names. fd is open for it,
 // perhaps as O_PATH has it; any thread may call.
 func (b *Backend) NoteFile(fd int) error { return run(b.objects, armInode, uint64(fd)) }

@@ -25,7 +25,6 @@ type ebpfBackend struct {
 	actor    *actor
 	remounts *remounts
 	links    *hardLinks
-	idle     bool // nothing came at the last look
 }
 
 // actor is the process of the event in hand, as the kernel side names it.
@@ -70,7 +69,7 @@ func openEBPF(s setup) (Backend, error) {
 		}
 	}
 	l.start(b.NoteFile)
-	return &ebpfBackend{b, s.set, m, a, r, l, true}, nil
+	return &ebpfBackend{b, s.set, m, a, r, l}, nil
 }
 
 // movesOf returns what b knows of moved mounts. What cannot be read is taken for
@@ -112,10 +111,10 @@ func (a *actor) complete(at uint64, p *event.Process) {
 	}
 }
 
-// Next looks at the mounts first when none came before: to place events is to look at
-// them as often as need be.
+// Next looks at the mounts before it waits. To place an event is to look at them too,
+// if it is younger than the last look; so of a burst few have them looked at.
 func (b *ebpfBackend) Next(e *event.Event, deadline time.Time) error {
-	if b.idle {
+	if !b.Pending() {
 		b.mounts.check()
 	}
 	b.links.check()
@@ -132,7 +131,6 @@ func (b *ebpfBackend) change(e *event.Event, deadline time.Time) error {
 	if err == nil && e.Op == event.OpLost {
 		b.links.doubt()
 	}
-	b.idle = err != nil
 	return err
 }
 
