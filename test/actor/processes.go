@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,7 @@ var processSteps = []step{
 	{"pause", "", func([]string) error { return unix.Pause() }},
 	{"chdir", "PATH", func(a []string) error { return unix.Chdir(a[0]) }},
 	{"dive", "NAME COUNT", dive},
+	{"hide-arguments", "", hideArguments},
 	{"exec", "PATH", func(a []string) error { return unix.Exec(a[0], a, nil) }},
 }
 
@@ -68,6 +70,22 @@ func await(a []string) error {
 		time.Sleep(time.Millisecond)
 	}
 	return fmt.Errorf("nothing is at %q after %s", a[0], awaiting)
+}
+
+// hideArguments says that the arguments lie in memory that nobody can read, where the
+// kernel lets it: that takes CAP_SYS_RESOURCE. See PR_SET_MM_ARG_START(2const).
+func hideArguments([]string) error {
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return err
+	}
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(page)))
+	if err := unix.Prctl(unix.PR_SET_MM, unix.PR_SET_MM_ARG_START, at, 0, 0); errors.Is(err, unix.EPERM) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_MM, unix.PR_SET_MM_ARG_END, at+16, 0, 0)
 }
 
 // dive makes a directory, unless it is there, and goes into it, COUNT times: to where no path leads
