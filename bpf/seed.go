@@ -52,13 +52,16 @@ func (s *seeder) refresh() error {
 		if err != nil || c.Sum == s.sum && c.Sown == s.sown && c.Lacks == [2]uint32{} {
 			return err
 		}
-		more, err := s.supply(c)
-		if err != nil {
-			return err
-		}
-		if !more {
+		var more bool
+		err = undisturbed(func() (err error) {
+			if more, err = s.supply(c); err != nil || more {
+				return err
+			}
 			s.sum, s.sown = c.Sum, c.Sown
 			return s.sweep(c)
+		})
+		if err != nil || !more {
+			return err
 		}
 	}
 	return nil
