@@ -57,7 +57,7 @@ func effective(a []string) error {
 }
 
 // awaiting is longer than any guest takes, and shorter than a test run.
-const awaiting = 5 * time.Minute
+const awaiting = 30 * time.Minute
 
 // await waits until something is at a path, by looking, which no backend
 // reports.

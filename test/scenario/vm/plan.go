@@ -126,7 +126,7 @@ func choose(much extent, kernel, scripts string) ([]guest, error) {
 // patience is long: it decides only how soon a failure is told.
 func (r run) command() string {
 	return fmt.Sprintf("./scenario.test -test.v=test2json -test.timeout 2h -fim ./fim -fim-deaf ./fim-deaf -actor ./actor"+
-		" -together -test.parallel 100 -backend ebpf -fs %s -patience 2m -test.run 'TestScenarios/ebpf/%s/^(%s)$' 2>&1 || code=1\n", r.filesystem, r.filesystem, r.scripts)
+		" -together -test.parallel 100 -backend ebpf -fs %s -patience 5m -test.run 'TestScenarios/ebpf/%s/^(%s)$' 2>&1 || code=1\n", r.filesystem, r.filesystem, r.scripts)
 }
 
 // script is the guest's run.sh.
