@@ -48,7 +48,9 @@ type entry struct {
 // parameters is struct io_uring_params. What lies where in the two rings is in
 // bytes from the ring's begin.
 type parameters struct {
-	_   [10]uint32
+	submissions, completions uint32 // entries of the rings
+
+	_   [8]uint32
 	sub struct{ head, tail, mask, entries, flags, dropped, array, _, _, _ uint32 }
 	com struct{ head, tail, mask, entries, overflow, entry, flags, _, _, _ uint32 }
 }
@@ -96,8 +98,8 @@ func newRing() (r *ring, err error) {
 		to           *[]byte
 		offset, size int
 	}{
-		{&r.sub, atSubmissions, int(r.at.sub.array + 4*r.at.sub.entries)},
-		{&r.com, atCompletions, int(r.at.com.entry + completionSize*r.at.com.entries)},
+		{&r.sub, atSubmissions, int(r.at.sub.array + 4*r.at.submissions)},
+		{&r.com, atCompletions, int(r.at.com.entry + completionSize*r.at.completions)},
 		{&r.sqe, atEntries, int(unsafe.Sizeof(entry{}))},
 	} {
 		*part.to, err = unix.Mmap(r.fd, int64(part.offset), part.size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
