@@ -30,7 +30,7 @@ var hookColumns = []struct {
 	{"seen", "calls seen", func(c *trampolinesCounters) uint64 { return c.Seen }},
 	{"emitted", "records sent", func(c *trampolinesCounters) uint64 { return c.Emitted }},
 	{"ignored", "calls of this process itself", func(c *trampolinesCounters) uint64 { return c.Ignored }},
-	{"failed", "operations that failed", func(c *trampolinesCounters) uint64 { return c.Failed }},
+	{"failed", "operations that failed; of processes those whose arguments could not be read", func(c *trampolinesCounters) uint64 { return c.Failed }},
 	{"slow_walks", "directories whose state had to be climbed for", func(c *trampolinesCounters) uint64 { return c.Slow }},
 	{"lost_ring", "records lost because the ring buffer was full", func(c *trampolinesCounters) uint64 { return c.LostRing }},
 	{"lost_map", "entries lost because a map was full", func(c *trampolinesCounters) uint64 { return c.LostMap }},

@@ -374,19 +374,24 @@ type trampolinesScratch struct {
 		Flags   uint32
 	}
 	Origin struct {
-		_           structs.HostLayout
-		Image       uint64
-		Pwd         uint64
-		PwdMnt      uint64
-		Groups      uint64
-		Namespaces  uint64
-		Session     uint64
-		Terminal    uint64
-		Parent      uint64
-		ParentImage uint64
-		Grandparent uint64
-		Root        uint64
-		RootMnt     uint64
+		_             structs.HostLayout
+		Image         uint64
+		Pwd           uint64
+		PwdIno        uint64
+		PwdGeneration uint64
+		PwdMnt        uint64
+		MntNs         uint64
+		Mounts        uint64
+		Groups        uint64
+		Group         uint64
+		Session       uint64
+		Terminal      uint64
+		TerminalIndex uint64
+		Parent        uint64
+		ParentImage   uint64
+		Grandparent   uint64
+		Root          uint64
+		RootMnt       uint64
 	}
 	Acl    trampolinesAcl
 	Record trampolinesRecord

@@ -3,7 +3,6 @@
 package rules
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/test/host"
+	"github.com/falco-fim/fim/test/terminal"
 )
 
 // held runs a command, types keys when it asks for them, and returns the alerts
@@ -28,7 +28,11 @@ func (g *guard) held(t testing.TB, command, keys string) []host.Line {
 	// What a thread starts and traces, no other may wait for.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	screen, keyboard := terminal(t)
+	screen, keyboard, err := terminal.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Close()
 	cmd := g.Command("/bin/sh", "-c", command)
 	cmd.Env = append(cmd.Env, "TERM=vt100")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = keyboard, keyboard, keyboard
@@ -55,36 +59,15 @@ func (g *guard) held(t testing.TB, command, keys string) []host.Line {
 	return append(alerts, g.since(t)...)
 }
 
-// terminal opens both ends of a new one; see pts(4).
-func terminal(t testing.TB) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
-}
-
 // press types keys as soon as a program reads single ones.
-func press(terminal *os.File, keys string) {
+func press(screen *os.File, keys string) {
 	for {
-		mode, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+		ready, err := terminal.TakesKeys(screen)
 		if err != nil {
 			return // closed
 		}
-		if mode.Lflag&unix.ICANON == 0 {
-			terminal.WriteString(keys)
+		if ready {
+			screen.WriteString(keys)
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -137,6 +137,11 @@ var (
 		func(e *event.Event) { e.Proc.HostMntNS = event.KnownBool(false) }}
 )
 
+// ofFirst is that the process two above is the host's first.
+var ofFirst = ground{"process two above",
+	func(e *event.Event) { e.Proc.AncestorPids = e.Proc.AncestorPids[:1] },
+	func(e *event.Event) { e.Proc.AncestorPids[1] = 1000 }}
+
 // above is that the process n above it runs a program.
 func above(n int) ground {
 	return named(fmt.Sprint("program above ", n), func(e *event.Event) *[]byte { return &e.Proc.AncestorExes[n-1] })
@@ -160,13 +165,6 @@ func by(op event.Op, path string, exes ...string) *event.Event {
 // ofInit is the same of a daemon with mounts of its own.
 func ofInit(e *event.Event) *event.Event {
 	e.Proc.HostMntNS, e.Proc.Ppid = event.KnownBool(false), event.Known(1)
-	return e
-}
-
-// packed returns the close of a log that was empty, by a process that is gone.
-func packed(name string) *event.Event {
-	e := &event.Event{Op: event.OpClose, Proc: event.Process{Pid: 100, UID: event.Known(0)}}
-	e.File.HostPath, e.File.Size, e.Old.Size = []byte("/var/log/"+name), event.Known(9), event.Known(0)
 	return e
 }
 
@@ -225,6 +223,14 @@ var trusted = []struct {
 	}, []ground{byExe, byInit}},
 	{"logrotate", func() *event.Event { return by(event.OpRename, "/var/log/syslog.1", "/usr/sbin/logrotate") },
 		[]ground{byExe, onHost}},
+	{"a log that logrotate has packed", func() *event.Event {
+		return by(event.OpClose, "/var/log/syslog.1.gz", "/usr/bin/gzip", "/usr/sbin/logrotate")
+	}, []ground{byExe, above(1), onHost}},
+	{"a log that logrotate as a service has packed", func() *event.Event {
+		e := by(event.OpClose, "/var/log/syslog.1.gz", "/usr/bin/gzip", "/usr/sbin/logrotate", systemd)
+		e.Proc.HostMntNS, e.Proc.AncestorPids[1] = event.KnownBool(false), 1
+		return e
+	}, []ground{byExe, above(1), ofFirst}},
 	{"an image that is unpacked", func() *event.Event {
 		e := by(event.OpChmod, "/var/lib/images/1/usr/bin/su", "/usr/bin/containerd")
 		e.Reason, e.File.Mode = event.InContainer, event.Known(0o4755)
@@ -243,6 +249,9 @@ var untrusted = []struct {
 	{"an account, by a package manager itself", func() *event.Event { return by(event.OpRename, "/etc/shadow", "/usr/bin/dpkg") }},
 	{"an account, by the shell of a package's script", func() *event.Event {
 		return by(event.OpClose, "/etc/passwd", "/usr/bin/dash", "/usr/bin/dpkg")
+	}},
+	{"a log that somebody packs", func() *event.Event {
+		return by(event.OpClose, "/var/log/syslog.1.gz", "/usr/bin/gzip", "/usr/bin/bash")
 	}},
 	{"an agent that somebody runs who has logged in", func() *event.Event {
 		e := ofInit(by(event.OpClose, "/etc/sudoers.d/x", agent, systemd))
@@ -301,13 +310,6 @@ func TestOnlyWhatIsKnownIsTrusted(t *testing.T) {
 	for _, c := range untrusted {
 		add(c.name, c.event(), true)
 	}
-	add("a log that was packed by what is gone", packed("syslog.1.gz"), false)
-	for _, size := range []event.Uint{{}, event.Known(7)} {
-		e := packed("syslog.1.gz")
-		e.Old.Size = size
-		add("a packed log that was not empty, or may not have been", e, true)
-	}
-	add("a log that is not packed", packed("syslog.1"), true)
 	rules := overridden(t, "fim_config_managers\n  items: []", "fim_config_managers\n  items: ["+agent+"]").expanded()
 	alerted := replayed(t, rules, events)
 	for inode, name := range names {
@@ -323,7 +325,7 @@ func TestWhatIsTrustedIsWatched(t *testing.T) {
 	f, set := load(t), compile(t, source.DefaultWatch)
 	for _, list := range []string{
 		"fim_trusted_updaters", "fim_falco_updaters", "fim_container_runtimes", "fim_config_managers",
-		"fim_package_account_programs", "fim_home_makers", "fim_log_writers", "fim_log_rotators",
+		"fim_package_account_programs", "fim_home_makers", "fim_log_writers", "fim_log_rotators", "fim_log_packers",
 	} {
 		if f.lists[list] == nil {
 			t.Errorf("no list %s", list)

@@ -193,8 +193,9 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	return s;
 }
 
-// note_writer keeps who writes, for the close: as a record has it that was drafted.
-static __noinline int note_writer(struct dirty *dirty, struct scratch *drafted)
+// note_writer keeps who writes, for the close: as a record has it that was drafted. For
+// want of memory nobody is known to, and the close, which is then not told, is lost.
+static __noinline int note_writer(struct counters *counted, struct dirty *dirty, struct scratch *drafted)
 {
 	struct scratch *s = drafted;
 	u32 slot = NO_SLOT;
@@ -202,8 +203,11 @@ static __noinline int note_writer(struct dirty *dirty, struct scratch *drafted)
 	if (!s) {
 		slot = claim();
 		s = slot == NO_SLOT ? NULL : scratch_at(slot);
-		if (!s)
+		if (!s) {
+			dirty->actor.tgid = 0;
+			count(counted->lost_scratch);
 			return 0;
+		}
 		__builtin_memset(&s->record.actor, 0, sizeof(s->record.actor));
 		fill_who(slot);
 	}

@@ -262,6 +262,7 @@ struct signal_struct {
 struct kernfs_node {
 	struct kernfs_node *parent;
 	const char *name;
+	u64 id;
 };
 
 struct kernfs_node___rcu {
@@ -294,7 +295,6 @@ struct files_struct {
 };
 
 struct task_struct {
-	unsigned int flags;
 	int pid;
 	int tgid;
 	u64 self_exec_id; // another one for each image

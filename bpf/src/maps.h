@@ -532,15 +532,22 @@ struct trail {
 	u32 flags;
 };
 
-// origin is what the mark of a process is made of, mostly addresses.
+// origin is what the mark of a process is made of. An address is that of something
+// else once the kernel has used the memory again, so what can come and go while the
+// process lives stands with what tells it apart.
 struct origin {
 	u64 image; // number of the execve(2)
 	u64 pwd;
+	u64 pwd_ino;
+	u64 pwd_generation;
 	u64 pwd_mnt;
+	u64 mnt_ns; // number that the namespace is shown by,
+	u64 mounts; // and another one after each change of its mounts
 	u64 groups;
-	u64 namespaces;
+	u64 group; // number of the one of version 2, never used again
 	u64 session;
 	u64 terminal;
+	u64 terminal_index;
 	u64 parent;
 	u64 parent_image;
 	u64 grandparent;

@@ -75,7 +75,7 @@ static __always_inline void emit_modify(struct counters *counted, struct deed *d
 
 	s = draft(counted, &slot, deed);
 	if (dirty)
-		note_writer(dirty, s);
+		note_writer(counted, dirty, s);
 	if (!s)
 		return;
 	if (!over) { // the write is yet to come

@@ -3,16 +3,15 @@
 // Who acts. Each record has what may change from one operation to the next, and a
 // mark for the rest: what the process runs, where, and below whom. That is told once,
 // by a record of its own ahead of the first one with that mark, so a process that is
-// gone when Go reads is known all the same. What makes a mark are the addresses of
-// what tells the rest, read where they lie: a new image, working directory, control
-// group, namespace, session or parent makes another one.
+// gone when Go reads is known all the same. A mark is a sum over what tells that apart
+// (struct origin): a new image, working directory, control group, namespace, session or
+// parent makes another one, and so does a change of the mounts that the process sees, or
+// a directory renamed anywhere, which may be above it.
 
 #ifndef FIM_PROCESS_H
 #define FIM_PROCESS_H
 
 #include "trail.h"
-
-#define PF_KTHREAD 0x00200000 // include/linux/sched.h
 
 // KNOW_TASK spares the verifier from asking of each pointer that is read from a task
 // whether it can be trusted: for that Linux 6.2 to 6.18 search all of the kernel's
@@ -37,7 +36,7 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 
 // FILL_ACTOR tells who acts, and notes what makes the mark; get is how members of the
 // task are read.
-#define FILL_ACTOR(a, from, task, get, copy_comm)                                                             \
+#define FILL_ACTOR(a, from, task, get, copy_comm)                                                  \
 	({                                                                                         \
 		struct task_struct *leader = get(task, group_leader);                              \
 		struct task_struct *parent = get(leader, real_parent);                             \
@@ -59,11 +58,16 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 			copy_comm((a)->thread_comm, task);                                         \
 		(from)->image = get(task, self_exec_id);                                           \
 		(from)->pwd = (u64)get(fs, pwd.dentry);                                            \
+		(from)->pwd_ino = get(fs, pwd.dentry, d_inode, i_ino);                             \
+		(from)->pwd_generation = get(fs, pwd.dentry, d_inode, i_generation);               \
 		(from)->pwd_mnt = (u64)get(fs, pwd.mnt);                                           \
+		(from)->mnt_ns = get(task, nsproxy, mnt_ns, ns.inum);                              \
+		(from)->mounts = get(task, nsproxy, mnt_ns, event);                                \
 		(from)->groups = (u64)get(task, cgroups);                                          \
-		(from)->namespaces = (u64)get(task, nsproxy);                                      \
+		(from)->group = get(task, cgroups, dfl_cgrp, kn, id);                              \
 		(from)->session = (u64)get(signal, pids[PIDTYPE_SID]);                             \
 		(from)->terminal = (u64)get(signal, tty);                                          \
+		(from)->terminal_index = get(signal, tty, index);                                  \
 		(from)->parent = (u64)parent;                                                      \
 		(from)->parent_image = get(parent, self_exec_id);                                  \
 		(from)->grandparent = (u64)get(parent, real_parent);                               \
@@ -85,11 +89,16 @@ static __always_inline u64 mark_of(struct actor *a, volatile struct origin *from
 
 	sum = blend(sum, from->image);
 	sum = blend(sum, pwd);
+	sum = blend(sum, from->pwd_ino);
+	sum = blend(sum, from->pwd_generation);
 	sum = blend(sum, from->pwd_mnt);
+	sum = blend(sum, from->mnt_ns);
+	sum = blend(sum, from->mounts);
 	sum = blend(sum, from->groups);
-	sum = blend(sum, from->namespaces);
+	sum = blend(sum, from->group);
 	sum = blend(sum, from->session);
 	sum = blend(sum, from->terminal);
+	sum = blend(sum, from->terminal_index);
 	sum = blend(sum, from->parent);
 	sum = blend(sum, from->parent_image);
 	sum = blend(sum, from->grandparent);
@@ -124,12 +133,13 @@ __noinline int try_whole(u32 slot)
 	struct scratch *s = scratch_at(slot);
 	struct trail *t;
 	struct mount *m;
-	u32 seq;
+	u32 seq, mounts;
 
 	if (!s)
 		return 1;
 	t = &s->trail;
 	seq = settled_seq(1);
+	mounts = mount_seq();
 	t->at = t->dentry;
 	enter_mount(t, t->via);
 	t->root = t->root_mnt = 0;
@@ -142,7 +152,7 @@ __noinline int try_whole(u32 slot)
 	m = mount_of((struct vfsmount *)t->mnt);
 	if (!BPF_CORE_READ(m, mnt_ns))
 		t->end = END_CUT;
-	return !(seq & 1) && rename_seq() == seq;
+	return !((seq | mounts) & 1) && rename_seq() == seq && mount_seq() == mounts;
 }
 
 // write_place writes the path of what lies at a dentry on a mount, and returns its
@@ -392,10 +402,10 @@ __noinline int introduce(u32 slot)
 		return 0;
 	}
 	count(counted->emitted);
+	if (!(p->flags & PROCESS_ARGV))
+		count(counted->failed);
 	told = introduced_at(mark);
-	if (!(p->flags & PROCESS_ARGV) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD))
-		count(counted->failed); // they may be readable next time
-	else if (told)
+	if (told)
 		latest(*told) = mark;
 	return 0;
 }

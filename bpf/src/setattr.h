@@ -88,10 +88,11 @@ static __always_inline void before_setattr(struct call *call)
 // written notes who truncated, for the close.
 static __always_inline void written(u64 file)
 {
+	struct counters *counted = counters(HOOK_ATTRIB);
 	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &file);
 
-	if (dirty)
-		note_writer(dirty, NULL);
+	if (counted && dirty)
+		note_writer(counted, dirty, NULL);
 }
 
 static __always_inline void on_setattr(struct call *call)

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
+
+	"github.com/falco-fim/fim/test/terminal"
 )
 
 // typed runs a program on a terminal of its own and types KEYS as soon as it
@@ -21,7 +22,7 @@ func (r *run) typed(ts *testscript.TestScript, words []string) error {
 		return errors.New("want: type KEYS PROGRAM ARG...")
 	}
 	r.actor = 0
-	master, slave, err := terminal()
+	master, slave, err := terminal.Open()
 	if err != nil {
 		return fmt.Errorf("a terminal: %w", err)
 	}
@@ -56,11 +57,11 @@ func (r *run) typed(ts *testscript.TestScript, words []string) error {
 // press writes keys when the terminal no longer gathers lines.
 func press(master *os.File, keys string, ended chan error) error {
 	for {
-		mode, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
+		ready, err := terminal.TakesKeys(master)
 		if err != nil {
 			return err
 		}
-		if mode.Lflag&unix.ICANON == 0 {
+		if ready {
 			_, err := master.WriteString(keys)
 			return err
 		}
@@ -70,23 +71,4 @@ func press(master *os.File, keys string, ended chan error) error {
 		case <-time.After(time.Millisecond):
 		}
 	}
-}
-
-// terminal opens both ends of a new one; see pts(4).
-func terminal() (master, slave *os.File, err error) {
-	master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, master.Close())
-	}
-	return master, slave, nil
 }
