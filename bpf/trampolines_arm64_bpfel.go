@@ -356,6 +356,7 @@ type trampolinesScratch struct {
 			Point  uint64
 			Root   uint64
 		}
+		Top     uint64
 		Root    uint64
 		RootMnt uint64
 		Link    struct {

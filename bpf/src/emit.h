@@ -124,9 +124,13 @@ static __noinline int fill_layer(struct record *r, u64 inode)
 
 // fill_file tells of inode, or where there is none of the filesystem: without it
 // the path would have no place.
-static __always_inline void fill_file(struct record *r, struct inode *inode, struct dentry *dentry)
+static __always_inline void fill_file(struct scratch *s, struct inode *inode, struct dentry *dentry)
 {
+	struct record *r = &s->record;
+
+	s->trail.top = 0;
 	if (inode) {
+		s->trail.top = (u64)GET(inode, i_sb, s_root);
 		FILL_INODE(r, inode, GET);
 		if (r->magic == OVERLAYFS_SUPER_MAGIC)
 			fill_layer(r, address_of(inode));
@@ -185,7 +189,7 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 		s->record.flags |= FLAG_UNKNOWN;
 	if (deed->state == ALIAS)
 		s->record.flags |= FLAG_ALIAS;
-	fill_file(&s->record, deed->inode, deed->dentry);
+	fill_file(s, deed->inode, deed->dentry);
 	if (deed->inode && deed->state < ALIAS && !deed->error && has_names(deed->inode, 1))
 		note_inode(counted, (u64)deed->inode);
 	fill_mount(&s->record, deed->mnt);

@@ -521,6 +521,7 @@ struct trail {
 	u64 at;
 	u64 mnt; // of the actor; 0: not known
 	struct place place; // of mnt
+	u64 top;  // dentry of the filesystem's root; 0: not looked up
 	u64 root; // dentry and mount of the actor's root directory
 	u64 root_mnt;
 	struct link link; // of `at`

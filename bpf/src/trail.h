@@ -44,7 +44,7 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 	}
 	look(d, l);
 	if (l->parent == t->at)
-		t->end = BPF_CORE_READ(d, d_sb, s_root) == d ? END_ROOT : END_UNATTACHED;
+		t->end = (t->top ?: (u64)BPF_CORE_READ(d, d_sb, s_root)) == t->at ? END_ROOT : END_UNATTACHED;
 	else
 		append_name(s, t, l);
 }
