@@ -185,7 +185,7 @@ func (b *Backend) start(types *btf.Cache, symbols *symbolTable, c constants) err
 		return err
 	}
 	b.seeder = &seeder{
-		objects: b.objects, dfa: dfa,
+		objects: b.objects, dfa: dfa, containers: b.o.Containers,
 		shipped: dfa.First() + uint32(dfa.Len()), pairs: map[trampolinesPair]bool{},
 	}
 	return b.seeder.refresh()

@@ -164,10 +164,24 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how c
 	p := &b.paths
 	start := len(p.buf)
 	p.buf = rooted(appendPath(p.buf, names), start)
-	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), p.buf[start:])
+	inFS := p.buf[start:]
+	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS)
+	host, how = b.choose(r, e)
+	seen = len(p.places) > 0
+	if how < covered && r.layered() {
+		host, how, seen = b.below(r, names, host, how, seen, e)
+	}
+	if how = b.inside(r, inFS, e, how); !seen {
+		seen = how != notOurs
+	}
+	return host, how, seen
+}
+
+// choose is the place that a pattern names if there is one, else the first.
+func (b *Backend) choose(r *raw, e *event.Event) (host []byte, how concern) {
+	p := &b.paths
 	if len(p.places) == 0 {
-		how = b.inside(r, p.buf[start:], e, notOurs)
-		return nil, how, how != notOurs
+		return nil, notOurs
 	}
 	best := &p.places[0]
 	for i := range p.places {
@@ -180,8 +194,30 @@ func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how c
 		}
 	}
 	e.File.Mountpoint, e.File.FSType = best.Mountpoint, best.FSType
-	return p.keep(best.Host), b.inside(r, p.buf[start:], e, how), true
+	return p.keep(best.Host), how
 }
+
+// below places the file of the upper layer that an overlay shows under these names: that
+// counts where a pattern names it, or nothing on the host shows the overlay.
+func (b *Backend) below(r *raw, names, host []byte, how concern, seen bool, e *event.Event) ([]byte, concern, bool) {
+	p := &b.paths
+	start := len(p.buf)
+	p.buf = rooted(appendPath(appendPath(p.buf, r.layer), names), start)
+	p.places = b.o.Place(p.places[:0], r.Time, encoded(r.LayerDev), p.buf[start:])
+	var there event.Event
+	path, concerns := b.choose(r, &there)
+	if len(p.places) == 0 || seen && concerns <= how {
+		return host, how, seen
+	}
+	e.File.Mountpoint, e.File.FSType = there.File.Mountpoint, overlayName
+	if concerns > how {
+		e.Watch = there.Watch
+	}
+	return path, max(how, concerns), true
+}
+
+// overlayName is how mount tables call overlayfs.
+var overlayName = []byte("overlay")
 
 // inside is what patterns have to do with a path inside a container's filesystem, if
 // that is more than they have to do with the path on the host.

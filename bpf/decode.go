@@ -17,7 +17,7 @@ const recordSize = int(unsafe.Sizeof(trampolinesRecord{}))
 // raw is one record of the ring taken apart. Its slices alias the ring's copy.
 type raw struct {
 	*trampolinesRecord
-	path, old, view, text, acl, oldACL []byte
+	path, old, view, layer, text, acl, oldACL []byte
 }
 
 // split takes a record apart. The kernel side wrote it, so an error is a fault
@@ -31,7 +31,7 @@ func split(b []byte) (raw, error) {
 	for _, part := range []struct {
 		to    *[]byte
 		bytes int
-	}{{&r.path, int(r.Path.Bytes)}, {&r.old, int(r.Old.Bytes)}, {&r.view, int(r.View.Bytes)}, {&r.text, int(r.TextBytes)}, {&r.acl, int(r.AclBytes)}, {&r.oldACL, int(r.OldAclBytes)}} {
+	}{{&r.path, int(r.Path.Bytes)}, {&r.old, int(r.Old.Bytes)}, {&r.view, int(r.View.Bytes)}, {&r.layer, int(r.Layer.Bytes)}, {&r.text, int(r.TextBytes)}, {&r.acl, int(r.AclBytes)}, {&r.oldACL, int(r.OldAclBytes)}} {
 		if part.bytes > len(rest) {
 			return raw{}, fmt.Errorf("record of %d bytes, shorter than the names it announces", len(b))
 		}
@@ -60,13 +60,21 @@ const (
 	overlayMagic = 0x794c7630
 )
 
-// statDev is dev where stat(2) shows it: btrfs gives each subvolume a device,
-// overlayfs perhaps one to each layer's files.
+// statDev is the device as stat(2) shows it, 0 where that is not known: btrfs gives each
+// subvolume one, overlayfs perhaps one to each layer's files.
 func (r *raw) statDev() uint64 {
 	if r.Magic == btrfsMagic || r.Magic == overlayMagic {
-		return 0
+		return encoded(r.StatDev)
 	}
 	return r.dev()
+}
+
+// layered says that the path below the directory of the upper layer is one of the file
+// too. Of a file that lies in a lower layer alone that is so where its name is taken away,
+// which the upper layer notes there.
+func (r *raw) layered() bool {
+	op := event.Op(r.Op)
+	return r.LayerDev != 0 && (!r.has(trampolinesFlagFLAG_LOWER) || op == event.OpUnlink || op == event.OpRmdir)
 }
 
 // appendPath appends "/" and each name, root first, from names as records
@@ -122,7 +130,7 @@ func (r *raw) file(e *event.Event) {
 	if r.Ino != 0 {
 		e.File.Inode, e.File.Dev = r.Ino, r.statDev()
 	}
-	r.layer(&e.File)
+	r.lies(&e.File)
 	e.File.Type = event.TypeOf(uint32(r.Now.Mode))
 	e.Old.Inode = r.OldIno
 	if r.MountId != 0 {
@@ -149,8 +157,8 @@ func (r *raw) file(e *event.Event) {
 	}
 }
 
-// layer fills where a file of overlayfs lies.
-func (r *raw) layer(f *event.File) {
+// lies fills where a file of overlayfs lies.
+func (r *raw) lies(f *event.File) {
 	switch {
 	case r.has(trampolinesFlagFLAG_LOWER):
 		f.Layer = event.Lower

@@ -92,8 +92,9 @@ func TestTheDeviceIsAsStatShowsIt(t *testing.T) {
 	}{
 		{"a partition", trampolinesRecord{Dev: 259<<20 | 3}, 259<<8 | 3},
 		{"a minor above 255", trampolinesRecord{Dev: 8<<20 | 0x12345}, 8<<8 | 0x45 | 0x123<<20},
-		{"btrfs shows another", trampolinesRecord{Dev: 31, Magic: btrfsMagic}, 0},
-		{"overlayfs may show another", trampolinesRecord{Dev: 31, Magic: overlayMagic, Now: trampolinesAttributes{Mode: 0o100644}}, 0},
+		{"btrfs shows another", trampolinesRecord{Dev: 31, StatDev: 32, Magic: btrfsMagic}, 32},
+		{"btrfs shows another that is not known", trampolinesRecord{Dev: 31, Magic: btrfsMagic}, 0},
+		{"overlayfs may show another", trampolinesRecord{Dev: 31, StatDev: 32, Magic: overlayMagic}, 32},
 	} {
 		r := raw{trampolinesRecord: &row.record}
 		if got := r.statDev(); got != row.want {

@@ -183,13 +183,31 @@ var hooks = []hook{
 }
 
 // tellsOfWrites are the filesystems that call the file_modified family for
-// every change. btrfs does not; of others it is not known.
+// every change. btrfs does not; of others it is not known. Overlayfs has the one that
+// its upper layer is on call it.
 var tellsOfWrites = []string{"ext2", "ext3", "ext4", "xfs", "tmpfs", "vfat"}
 
+// noUpper are filesystems that are no upper layer: those that the kernel generates, that
+// are read only, and overlayfs itself.
+var noUpper = []string{
+	"autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
+	"erofs", "fusectl", "hugetlbfs", "iso9660", "mqueue", "nsfs", "overlay", "proc", "pstore", "ramfs", "rootfs",
+	"rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tracefs",
+}
+
 // silent says whether one of the filesystems may hold something watched and does not
-// tell of writes.
+// tell of writes, or may be below an overlay that does.
 func (o *Options) silent(mounts []Mount) bool {
-	return o.Containers || slices.ContainsFunc(mounts, func(m Mount) bool {
-		return o.Set.Reaches([]byte(m.Point)) && !slices.Contains(tellsOfWrites, m.FSType)
+	overlays := o.Containers
+	for _, m := range mounts {
+		if o.Set.Reaches([]byte(m.Point)) {
+			if m.FSType != "overlay" && !slices.Contains(tellsOfWrites, m.FSType) {
+				return true
+			}
+			overlays = overlays || m.FSType == "overlay"
+		}
+	}
+	return overlays && slices.ContainsFunc(mounts, func(m Mount) bool {
+		return !slices.Contains(noUpper, m.FSType) && !slices.Contains(tellsOfWrites, m.FSType)
 	})
 }

@@ -20,6 +20,7 @@ const (
 	probesMapBefores                           = "befores"
 	probesMapCarriers                          = "carriers"
 	probesMapCounts                            = "counts"
+	probesMapCreators                          = "creators"
 	probesMapDeads                             = "deads"
 	probesMapDirties                           = "dirties"
 	probesMapEdges                             = "edges"
@@ -278,6 +279,7 @@ type probesMapSpecs struct {
 	Befores    *ebpf.MapSpec `ebpf:"befores"`
 	Carriers   *ebpf.MapSpec `ebpf:"carriers"`
 	Counts     *ebpf.MapSpec `ebpf:"counts"`
+	Creators   *ebpf.MapSpec `ebpf:"creators"`
 	Deads      *ebpf.MapSpec `ebpf:"deads"`
 	Dirties    *ebpf.MapSpec `ebpf:"dirties"`
 	Edges      *ebpf.MapSpec `ebpf:"edges"`
@@ -370,6 +372,7 @@ type probesMaps struct {
 	Befores    *ebpf.Map `ebpf:"befores"`
 	Carriers   *ebpf.Map `ebpf:"carriers"`
 	Counts     *ebpf.Map `ebpf:"counts"`
+	Creators   *ebpf.Map `ebpf:"creators"`
 	Deads      *ebpf.Map `ebpf:"deads"`
 	Dirties    *ebpf.Map `ebpf:"dirties"`
 	Edges      *ebpf.Map `ebpf:"edges"`
@@ -402,6 +405,7 @@ func (m *probesMaps) Close() error {
 		m.Befores,
 		m.Carriers,
 		m.Counts,
+		m.Creators,
 		m.Deads,
 		m.Dirties,
 		m.Edges,

@@ -31,4 +31,7 @@ func Choice() []string {
 // TellsOfWrites says whether filesystems of this type call the functions that
 // fim sees the changes of contents by. Of others it sees that a write was
 // permitted, and reports it without an outcome.
-func TellsOfWrites(fstype string) bool { return slices.Contains(tellsOfWrites, fstype) }
+// Overlayfs tells as its upper layer does.
+func TellsOfWrites(fstype string) bool {
+	return fstype == "overlay" || slices.Contains(tellsOfWrites, fstype)
+}

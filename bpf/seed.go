@@ -26,14 +26,15 @@ type Mount struct {
 // without it, works out the joins that a survey lacked, and takes seeds away that
 // are out of use.
 type seeder struct {
-	objects *objects
-	dfa     *watch.DFA
-	shipped uint32 // states up to here are in the kernel
-	pairs   map[trampolinesPair]bool
-	whole   bool              // the next survey is to take nothing from those before
-	sum     uint64            // over the seeds that were looked at last
-	sown    uint32            // and how many had ever been added
-	stuck   map[uint32]uint64 // threads that were moving something, and since when
+	objects    *objects
+	dfa        *watch.DFA
+	containers bool   // the root directory of each overlay counts as the host's
+	shipped    uint32 // states up to here are in the kernel
+	pairs      map[trampolinesPair]bool
+	whole      bool              // the next survey is to take nothing from those before
+	sum        uint64            // over the seeds that were looked at last
+	sown       uint32            // and how many had ever been added
+	stuck      map[uint32]uint64 // threads that were moving something, and since when
 }
 
 // maxSurveys is how many surveys may follow each other because each lacked a
@@ -181,6 +182,11 @@ func (s *seeder) supply(c trampolinesSettings) (more bool, err error) {
 	})
 	if err != nil {
 		return false, err
+	}
+	if s.containers { // where climbs pass an overlay's root directory
+		for n := s.dfa.First(); n < s.dfa.First()+uint32(s.dfa.Len()); n++ {
+			add(n, s.dfa.Start())
+		}
 	}
 	if err := ship(s.objects, s.dfa, s.shipped); err != nil {
 		return false, err

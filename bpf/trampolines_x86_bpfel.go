@@ -249,11 +249,12 @@ type trampolinesPlaced struct {
 		Point  uint64
 		Root   uint64
 	}
-	Above  uint64
-	Id     uint32
-	Seen   uint32
-	State  uint32
-	Unused uint32
+	Above   uint64
+	Id      uint32
+	Seen    uint32
+	State   uint32
+	Unused  uint32
+	Creator uint64
 }
 
 type trampolinesPosition struct {
@@ -314,12 +315,15 @@ type trampolinesRecord struct {
 	Path        trampolinesNames
 	Old         trampolinesNames
 	View        trampolinesNames
+	Layer       trampolinesNames
 	TextBytes   uint16
 	AclBytes    uint16
 	OldAclBytes uint16
 	Unused      uint16
 	DataBytes   uint32
 	RealDev     uint32
+	LayerDev    uint32
+	StatDev     uint32
 }
 
 type trampolinesScratch struct {
@@ -552,6 +556,7 @@ const (
 	trampolinesMapBefores                           = "befores"
 	trampolinesMapCarriers                          = "carriers"
 	trampolinesMapCounts                            = "counts"
+	trampolinesMapCreators                          = "creators"
 	trampolinesMapDeads                             = "deads"
 	trampolinesMapDirties                           = "dirties"
 	trampolinesMapEdges                             = "edges"
@@ -830,6 +835,7 @@ type trampolinesMapSpecs struct {
 	Befores    *ebpf.MapSpec `ebpf:"befores"`
 	Carriers   *ebpf.MapSpec `ebpf:"carriers"`
 	Counts     *ebpf.MapSpec `ebpf:"counts"`
+	Creators   *ebpf.MapSpec `ebpf:"creators"`
 	Deads      *ebpf.MapSpec `ebpf:"deads"`
 	Dirties    *ebpf.MapSpec `ebpf:"dirties"`
 	Edges      *ebpf.MapSpec `ebpf:"edges"`
@@ -922,6 +928,7 @@ type trampolinesMaps struct {
 	Befores    *ebpf.Map `ebpf:"befores"`
 	Carriers   *ebpf.Map `ebpf:"carriers"`
 	Counts     *ebpf.Map `ebpf:"counts"`
+	Creators   *ebpf.Map `ebpf:"creators"`
 	Deads      *ebpf.Map `ebpf:"deads"`
 	Dirties    *ebpf.Map `ebpf:"dirties"`
 	Edges      *ebpf.Map `ebpf:"edges"`
@@ -954,6 +961,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Befores,
 		m.Carriers,
 		m.Counts,
+		m.Creators,
 		m.Deads,
 		m.Dirties,
 		m.Edges,

@@ -31,6 +31,14 @@ static __always_inline bool is_ours(struct counters *counted, struct dentry *den
 	return inode && !unnamed(dentry) && accepts(of_file(state_itself(counted, dentry), inode));
 }
 
+// size_of is the size of what dentry names.
+static __always_inline u64 size_of(struct dentry *dentry)
+{
+	struct inode *inode = fetch(dentry, d_inode);
+
+	return inode ? fetch(inode, i_size) : 0;
+}
+
 // note_before keeps the attributes of what dentry names, if it may match.
 static __always_inline bool note_before(struct counters *counted, struct dentry *dentry)
 {
@@ -98,7 +106,7 @@ static __always_inline struct scratch *begun(struct counters *counted, u32 *slot
 	if (!deed->mnt)
 		deed->mnt = mnt;
 	s = NULL;
-	if (own()) {
+	if (untold(deed)) {
 		count(counted->ignored);
 	} else if (deed->error != NOT_TOLD && accepts(deed->state)) {
 		s = draft(counted, slot, deed);

@@ -29,7 +29,7 @@
 #ifndef FIM_AUTOMATON_H
 #define FIM_AUTOMATON_H
 
-#include "maps.h"
+#include "overlay.h"
 
 #define DEAD 0
 #define UNKNOWN (~0u)        // could not be told
@@ -239,14 +239,29 @@ const volatile u32 start = 0;
 // containers have theirs.
 const volatile u32 containers = 0;
 
-// rooted is the state of a filesystem's root directory.
-static __always_inline u32 rooted(struct super_block *sb, u64 inode)
+// rooted adds what an overlay's root directory is beside what its upper layer makes it.
+static __always_inline u32 rooted(u32 state, u64 root)
 {
-	u32 state = seeded(inode);
+	state = joined(state, root);
+	return containers ? join(state, start) : state;
+}
 
-	if (!containers || BPF_CORE_READ(sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
-		return state;
-	return join(state, start);
+// In the steps of a walk, the root directory of an overlay: it has no name, and what is
+// above it is the directory of the upper layer.
+#define OVERLAID 1
+
+// go_below goes on with the directory of the upper layer, if there is one.
+static __always_inline void go_below(struct walk *w, struct super_block *sb)
+{
+	u64 upper = upper_root(sb);
+
+	if (!upper)
+		return end_walk(w, END_COMPLETE, rooted(DEAD, w->at));
+	if (w->steps >= MAX_DEPTH)
+		return end_walk(w, END_UNKNOWN, UNKNOWN);
+	w->step[w->steps & (MAX_DEPTH - 1)] = w->at | OVERLAID;
+	w->steps++;
+	w->at = upper;
 }
 
 // at_root ends a walk. A root that no host mount shows, or only where nothing is
@@ -256,8 +271,11 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 	struct super_block *sb = BPF_CORE_READ(root, d_sb);
 	u32 dev, *live;
 
-	if (BPF_CORE_READ(sb, s_root) == root)
-		return end_walk(w, END_COMPLETE, rooted(sb, inode));
+	if (BPF_CORE_READ(sb, s_root) == root) {
+		if (BPF_CORE_READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
+			return go_below(w, sb);
+		return end_walk(w, END_COMPLETE, seeded(inode));
+	}
 	dev = BPF_CORE_READ(sb, s_dev);
 	live = bpf_map_lookup_elem(&supers, &dev);
 	if (live && *live >= latest(control.survey))
@@ -314,13 +332,17 @@ static __always_inline bool step_down(struct walk *w)
 	u32 n = w->steps, state = w->state;
 	u64 at;
 
-	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !control.binds))
+	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !control.binds && !containers))
 		return false;
 	n--;
 	at = w->step[n & (MAX_DEPTH - 1)];
-	state = state == DEAD ? DEAD : delta(state, at, 0);
-	if (control.binds && state < UNATTACHED)
-		state = joined(state, at);
+	if (at & OVERLAID) {
+		state = rooted(state, at & ~OVERLAID);
+	} else {
+		state = state == DEAD ? DEAD : delta(state, at, 0);
+		if (control.binds && state < UNATTACHED)
+			state = joined(state, at);
+	}
 	w->state = state;
 	w->steps = n;
 	return true;

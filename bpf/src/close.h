@@ -38,6 +38,7 @@ static __always_inline void on_release(struct file *file)
 	struct inode *inode;
 	u64 key = (u64)file;
 	struct dirty *dirty;
+	struct opened o;
 	u32 *many;
 
 	if (!(fetch(file, f_mode) & FMODE_WRITE))
@@ -53,10 +54,11 @@ static __always_inline void on_release(struct file *file)
 	if (!counted)
 		return;
 	count(counted->seen);
-	deed.dentry = fetch(file, f_path.dentry);
-	if (deed.dentry && dirty->inode == (u64)inode && dirty->actor.tgid) {
-		deed.inode = inode;
-		deed.state = of_file(judge(counted, deed.dentry), inode);
+	opened_of(file, &o);
+	if (o.dentry && o.inode && dirty->inode == (u64)inode && dirty->actor.tgid) {
+		deed.dentry = o.dentry;
+		deed.inode = o.inode;
+		deed.state = of_file(judge(counted, o.dentry), o.inode);
 		if (accepts(deed.state))
 			emit_close(counted, &deed, dirty);
 	}

@@ -6,6 +6,7 @@
 #ifndef FIM_EMIT_H
 #define FIM_EMIT_H
 
+#include "device.h"
 #include "inodes.h"
 #include "process.h"
 
@@ -103,23 +104,35 @@ static __always_inline void fill_attributes(struct attributes *a, struct inode *
 	FILL_ATTRIBUTES(a, inode, GET);
 }
 
-// fill_layer tells where a file of overlayfs lies. struct ovl_inode begins with the
-// inode, and the dentry in the upper layer comes behind that (fs/overlayfs/ovl_entry.h,
-// 5.10 to 7.2).
+// fill_layer tells where a file of overlayfs lies.
 static __noinline int fill_layer(struct record *r, u64 inode)
 {
-	u64 upper = 0;
+	u64 upper = upper_of(inode);
 
-	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)(inode + bpf_core_type_size(struct inode)));
 	if (!upper) {
 		r->flags |= FLAG_LOWER;
 		return 0;
 	}
 	r->flags |= FLAG_UPPER;
 	r->real_ino = BPF_CORE_READ((struct dentry *)upper, d_inode, i_ino);
-	if (BPF_CORE_READ((struct dentry *)upper, d_sb, s_magic) != BTRFS_SUPER_MAGIC) // see statDev in Go
-		r->real_dev = BPF_CORE_READ((struct dentry *)upper, d_sb, s_dev);
+	r->real_dev = shown_dev((u64)BPF_CORE_READ((struct dentry *)upper, d_inode));
 	return 0;
+}
+
+// fill_shown tells what stat(2) shows of a file where that is another than the inode's.
+static __noinline int fill_shown(struct record *r, u64 inode)
+{
+	r->stat_dev = shown_dev(inode);
+	if (r->magic == OVERLAYFS_SUPER_MAGIC) {
+		r->ino = overlay_ino(inode);
+		fill_layer(r, inode);
+	}
+	return 0;
+}
+
+static __always_inline bool shows_another(u64 magic)
+{
+	return magic == OVERLAYFS_SUPER_MAGIC || magic == BTRFS_SUPER_MAGIC;
 }
 
 // fill_file tells of inode, or where there is none of the filesystem: without it
@@ -132,8 +145,8 @@ static __always_inline void fill_file(struct scratch *s, struct inode *inode, st
 	if (inode) {
 		s->trail.top = (u64)GET(inode, i_sb, s_root);
 		FILL_INODE(r, inode, GET);
-		if (r->magic == OVERLAYFS_SUPER_MAGIC)
-			fill_layer(r, address_of(inode));
+		if (shows_another(r->magic))
+			fill_shown(r, address_of(inode));
 	} else {
 		r->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
 		r->magic = BPF_CORE_READ(dentry, d_sb, s_magic);
@@ -144,8 +157,8 @@ static __always_inline void fill_file(struct scratch *s, struct inode *inode, st
 static __always_inline void probe_inode(struct record *r, struct inode *inode)
 {
 	FILL_INODE(r, inode, BPF_CORE_READ);
-	if (r->magic == OVERLAYFS_SUPER_MAGIC)
-		fill_layer(r, (u64)inode);
+	if (shows_another(r->magic))
+		fill_shown(r, (u64)inode);
 }
 
 static __always_inline void fill_mount(struct record *r, u64 mnt)
@@ -221,11 +234,43 @@ static __noinline int note_writer(struct counters *counted, struct dirty *dirty,
 	return 0;
 }
 
-// write_paths adds the path in the filesystem and as the actor sees it.
+// write_layer adds where the upper layer of an overlay is. What keeps it from that leaves
+// the rest of the record true.
+static __always_inline void write_layer(u32 slot, struct scratch *s, struct dentry *dentry)
+{
+	struct record *r = &s->record;
+	u32 flags = r->flags;
+	u64 upper;
+
+	if (r->magic != OVERLAYFS_SUPER_MAGIC)
+		return;
+	upper = upper_root(BPF_CORE_READ(dentry, d_sb));
+	if (!upper)
+		return;
+	s->trail.top = 0;
+	write_path(slot, s, (void *)upper, 0, &r->layer);
+	if (s->trail.flags & (FLAG_UNATTACHED | FLAG_CUT | FLAG_UNSTABLE)) {
+		s->trail.start -= r->layer.bytes;
+		r->layer.bytes = 0;
+	} else {
+		r->layer_dev = BPF_CORE_READ((struct dentry *)upper, d_sb, s_dev);
+	}
+	r->flags = flags;
+}
+
+// write_places adds the rest to paths in the filesystem: how the actor sees them, and
+// of overlayfs where they are below.
+static __always_inline void write_places(u32 slot, struct scratch *s, struct deed *deed)
+{
+	write_mountpoint(slot);
+	write_layer(slot, s, deed->dentry);
+}
+
+// write_paths adds the path in the filesystem, and that.
 static __always_inline void write_paths(u32 slot, struct scratch *s, struct deed *deed)
 {
 	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
-	write_mountpoint(slot);
+	write_places(slot, s, deed);
 }
 
 // write_child adds the path of a name in the directory that is the deed's dentry.
@@ -242,7 +287,7 @@ static __always_inline void write_child(u32 slot, struct scratch *s, struct deed
 	path->count++;
 	if (path->in_mount || s->record.flags & FLAG_VIEW)
 		path->in_mount++;
-	write_mountpoint(slot);
+	write_places(slot, s, deed);
 }
 
 static __always_inline void send(struct counters *counted, u32 slot, struct scratch *s)

@@ -77,13 +77,6 @@ static __always_inline bool is_alias(struct inode *inode)
 	return latest(control.linked) && inode && has_names(inode, 1) && is_noted((u64)inode);
 }
 
-// is_layered says whether this is a file of a layer that overlayfs works on, which
-// before 6.5 it opens by the dentry of its own: what is done there is told of that.
-static __always_inline bool is_layered(struct dentry *dentry, struct inode *inode)
-{
-	return fetch(dentry, d_sb) != fetch(inode, i_sb);
-}
-
 // was_alias says so of one that has just lost a name.
 static __always_inline bool was_alias(struct inode *inode)
 {

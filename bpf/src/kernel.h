@@ -74,6 +74,7 @@ struct pt_regs {
 #define MAY_WRITE 2
 #define MAY_READ 4
 #define FMODE_CREATED 0x100000
+#define FMODE_BACKING 0x3000000 // one of these two; the other means something else
 #define O_TMPFILE 020000000 // __O_TMPFILE of include/uapi/asm-generic/fcntl.h
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -93,6 +94,8 @@ struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
 	struct dentry *s_root;
+	void *s_fs_info; // the filesystem's own
+	struct user_namespace *s_user_ns;
 };
 
 typedef struct {
@@ -212,6 +215,15 @@ struct file {
 	u32 f_flags;
 	struct inode *f_inode;
 	struct path f_path;
+	void *private_data; // the filesystem's own
+};
+
+struct backing_file {
+	struct path user_path; // 6.8+: what a process opened, where this is an open file of a layer
+};
+
+struct nameidata { // of a path that is being walked
+	struct path path; // the directory it has come to
 };
 
 struct fs_struct {
@@ -224,6 +236,7 @@ struct cred {
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	struct user_namespace *user_ns;
 };
 
 struct mm_struct {
@@ -308,7 +321,8 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct nameidata *nameidata; // set while a path is walked, by open(2) until it is done
-	const struct cred *cred;
+	const struct cred *cred; // what it acts with
+	const struct cred *real_cred; // and what it has
 	kuid_t loginuid;
 	u64 start_boottime;
 	char comm[16];
@@ -317,6 +331,9 @@ struct task_struct {
 struct kiocb {
 	struct file *ki_filp;
 };
+
+// bpf_rdonly_cast gives an address a type that the verifier knows.
+extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, // 5.11+

@@ -19,7 +19,7 @@ static __always_inline void emit_link(struct counters *counted, struct deed *dee
 	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
 	if (named)
 		write_path(slot, s, old, deed->mnt, &s->record.old);
-	write_mountpoint(slot);
+	write_places(slot, s, deed);
 	send(counted, slot, s);
 }
 
@@ -50,7 +50,7 @@ static __always_inline void on_link(struct call *call)
 		deed.state = UNKNOWN;
 	if (!named && fetch(inode, i_nlink) == 1)
 		deed.op = OP_CREATE;
-	if (own())
+	if (untold(&deed))
 		count(counted->ignored);
 	else
 		emit_link(counted, &deed, old, named);

@@ -38,7 +38,7 @@ static __always_inline bool concerns(struct counters *counted, struct deed *deed
 		deed->state = state;
 	if (deed->error == NOT_TOLD || !accepts(deed->state))
 		return false;
-	if (own()) {
+	if (untold(deed)) {
 		count(counted->ignored);
 		return false;
 	}

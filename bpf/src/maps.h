@@ -22,7 +22,7 @@ struct settings {
 	u32 survey;   // its number: the seeds of any other are void
 	u32 asked;    // surveys asked for …
 	u32 done;     // … and made: if not as many, mounts are newer than seeds
-	u32 binds;    // a seed exists that is not a superblock's root
+	u32 binds;    // a seed exists that climbs pass
 	u32 own_tgid; // this process: what it does is ignored
 	u32 moving;   // entries of the map of that name
 	u32 lacks[2]; // two states that a survey found no join of
@@ -92,6 +92,7 @@ struct placed {
 	u32 seen;  // number of the last survey that found it
 	u32 state; // of the place where it is mounted, DEAD also for a single file
 	u32 unused;
+	u64 creator; // of an overlay filesystem: whose credentials it uses
 };
 
 struct {
@@ -100,6 +101,15 @@ struct {
 	__type(key, u64);
 	__type(value, struct placed);
 } placeds SEC(".maps");
+
+// The credentials that overlay filesystems of the host use for their layers, by
+// address, and the last survey that found such a one mounted.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u32);
+} creators SEC(".maps");
 
 // The directories above the host's mountpoints, each dentry in the one place that
 // its address gives, and the last survey that passed one: to rename such a

@@ -48,7 +48,7 @@ static __always_inline void refused(struct dentry *dentry, struct call *call)
 	deed.mnt = stash->mnt;
 	deed.dentry = (void *)stash->parent;
 	bpf_map_delete_elem(&stashes, &tid);
-	if (deed.error == NOT_TOLD || !attempt || own())
+	if (deed.error == NOT_TOLD || !attempt || untold(&deed))
 		return;
 	deed.state = ask(deed.dentry);
 	if (deed.state != DEAD && deed.state < UNATTACHED)

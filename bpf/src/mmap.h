@@ -32,7 +32,7 @@ static __always_inline void on_mmap(struct call *call)
 	deed.inode = fetch(file, f_inode);
 	deed.dentry = fetch(file, f_path.dentry);
 	if (deed.error == NOT_TOLD || !deed.inode || !deed.dentry || nameless(file) ||
-	    is_layered(deed.dentry, deed.inode) || (fetch(deed.inode, i_mode) & S_IFMT) != S_IFREG)
+	    (fetch(deed.inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
 	mnt = fetch(file, f_path.mnt);
 	deed.mnt = (u64)mnt;

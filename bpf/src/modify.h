@@ -26,23 +26,25 @@
 
 static __always_inline void count_soiled(struct inode *inode)
 {
-	u32 *many = soiled_at(fetch(inode, i_ino));
+	u32 *many = soiled_at(BPF_CORE_READ(inode, i_ino));
 
 	if (many)
 		count(*many);
 }
 
-// soil notes that file is modified. Not inline: it needs stack.
-static __noinline struct dirty *soil(struct counters *counted, u64 file, struct inode *inode, u64 mnt)
+// soil notes that what is written to through file is modified, an inode of so many
+// bytes. Not inline: it needs stack.
+static __noinline struct dirty *soil(struct counters *counted, u64 file, u64 size, u64 mnt)
 {
 	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &file);
+	struct inode *inode = BPF_CORE_READ((struct file *)file, f_inode);
 	struct dirty fresh = {};
 
 	if (dirty && dirty->inode == (u64)inode)
 		return dirty;
 	fresh.inode = (u64)inode;
 	fresh.serial = bpf_ktime_get_ns();
-	fresh.old_size = fetch(inode, i_size);
+	fresh.old_size = size;
 	fresh.mnt = mnt;
 	if (!bpf_map_update_elem(&dirties, &file, &fresh, dirty ? BPF_ANY : BPF_NOEXIST) && !dirty)
 		count_soiled(inode);
@@ -93,26 +95,33 @@ static __always_inline void emit_modify(struct counters *counted, struct deed *d
 static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 {
 	struct counters *counted = counters(HOOK_MODIFY);
-	struct inode *inode = fetch(file, f_inode);
-	struct deed deed = {.op = OP_MODIFY, .dentry = fetch(file, f_path.dentry), .inode = inode, .flags = flags};
-	struct vfsmount *mnt = fetch(file, f_path.mnt);
+	struct deed deed = {.op = OP_MODIFY, .flags = flags};
+	u64 key = (u64)file;
 	struct dirty *dirty;
+	struct opened o;
 
-	if (!counted || !inode || !deed.dentry)
+	if (!counted)
+		return;
+	opened_of(file, &o);
+	if (!o.dentry || !o.inode)
 		return;
 	count(counted->seen);
-	if ((fetch(inode, i_mode) & S_IFMT) != S_IFREG || nameless(file) || is_layered(deed.dentry, inode))
+	if ((fetch(o.inode, i_mode) & S_IFMT) != S_IFREG || nameless(file))
 		return;
-	deed.state = of_file(judge(counted, deed.dentry), inode);
+	deed.dentry = o.dentry;
+	deed.inode = o.inode;
+	deed.state = of_file(judge(counted, o.dentry), o.inode);
 	if (!accepts(deed.state))
 		return;
-	if (own()) {
+	if (of_layer(file) ? own() : untold(&deed)) {
 		count(counted->ignored);
 		return;
 	}
-	deed.mnt = (u64)mnt;
-	dirty = soil(counted, (u64)file, inode, (u64)mnt);
-	if (due((u64)file, dirty ? dirty->serial : 0))
+	deed.mnt = (u64)o.mnt;
+	if (over)
+		key = written_through(key); // fallocate(2) on overlayfs
+	dirty = soil(counted, key, fetch(o.inode, i_size), deed.mnt);
+	if (due(key, dirty ? dirty->serial : 0))
 		emit_modify(counted, &deed, dirty, over);
 }
 
@@ -120,7 +129,8 @@ static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 // has it by name.
 static __always_inline bool tells_of_writes(u64 magic)
 {
-	return magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC || magic == TMPFS_MAGIC || magic == MSDOS_SUPER_MAGIC;
+	return magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC || magic == TMPFS_MAGIC ||
+	       magic == MSDOS_SUPER_MAGIC || magic == OVERLAYFS_SUPER_MAGIC; // of the layer's file
 }
 
 static __always_inline void on_permission(struct file *file, int mask)
@@ -145,8 +155,8 @@ static __always_inline void before_fallocate(struct call *call)
 	struct dentry *dentry = fetch(file, f_path.dentry);
 	struct vfsmount *mnt = fetch(file, f_path.mnt);
 
-	if (counted && !nameless(file) && note_before(counted, dentry))
-		soil(counted, (u64)file, fetch(file, f_inode), (u64)mnt);
+	if (counted && !nameless(file) && !of_layer(file) && note_before(counted, dentry))
+		soil(counted, written_through((u64)file), size_of(dentry), (u64)mnt);
 }
 
 // on_fallocate is for filesystems that call none of the others there (tmpfs
@@ -157,7 +167,8 @@ static __always_inline void on_fallocate(struct call *call)
 
 	if (!error_of(call))
 		on_modify(file, 0, true);
-	forget_before(fetch(file, f_path.dentry));
+	if (!of_layer(file))
+		forget_before(fetch(file, f_path.dentry));
 }
 
 ENTRY_HOOK(file_update_time, on_modify(file, 0, false), struct file *file)

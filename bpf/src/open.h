@@ -28,11 +28,11 @@ static __always_inline void on_open(struct file *file)
 	mnt = fetch(file, f_path.mnt);
 	deed.inode = fetch(file, f_inode);
 	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
-	if (!accepts(deed.state) || is_layered(deed.dentry, deed.inode))
+	if (!accepts(deed.state) || of_layer(file))
 		return;
 	deed.mnt = (u64)mnt;
 	deed.given = fetch(file, f_flags);
-	if (own())
+	if (untold(&deed))
 		count(counted->ignored);
 	else
 		emit(counted, &deed);
@@ -69,7 +69,7 @@ static __always_inline void on_may_open(struct call *call)
 	mnt = fetch(path, mnt);
 	deed.inode = fetch(deed.dentry, d_inode);
 	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
-	if (!accepts(deed.state) || own())
+	if (!accepts(deed.state) || untold(&deed))
 		return;
 	deed.mnt = (u64)mnt;
 	emit(counted, &deed);

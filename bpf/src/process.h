@@ -16,8 +16,6 @@
 // KNOW_TASK spares the verifier from asking of each pointer that is read from a task
 // whether it can be trusted: for that Linux 6.2 to 6.18 search all of the kernel's
 // types four times.
-extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
-
 #define KNOW_TASK(task)                                                                            \
 	({                                                                                         \
 		if (bpf_rdonly_cast)                                                               \
@@ -42,7 +40,7 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak; // 6.2+
 		struct task_struct *parent = get(leader, real_parent);                             \
 		struct signal_struct *signal = get(task, signal);                                  \
 		struct fs_struct *fs = get(task, fs);                                              \
-		const struct cred *cred = get(task, cred);                                         \
+		const struct cred *cred = get(task, real_cred); /* not what it borrows */          \
                                                                                                    \
 		(a)->start = get(leader, start_boottime);                                          \
 		(a)->ppid = get(parent, tgid);                                                     \

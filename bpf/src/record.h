@@ -151,7 +151,8 @@ struct attributes {
 
 // record is one event. Behind it in the ring lie its data: the names of
 // `path`, then those of `old`, then those of `view` (the mountpoint as the
-// actor sees it, leaf to root), then the bytes of `text` (what a symlink points
+// actor sees it, leaf to root), then those of `layer` (of overlayfs: of the directory
+// of the upper layer, below which are the same names), then the bytes of `text` (what a symlink points
 // to, or the name of an extended attribute), then the entries of the ACL and of
 // the one before.
 struct record {
@@ -173,12 +174,15 @@ struct record {
 	struct names path;
 	struct names old;
 	struct names view;
+	struct names layer;
 	u16 text_bytes;
 	u16 acl_bytes;
 	u16 old_acl_bytes;
 	u16 unused;
 	u32 data_bytes;
 	u32 real_dev; // s_dev, of real_ino
+	u32 layer_dev; // s_dev of what `layer` is in
+	u32 stat_dev; // as stat(2) shows it, where that is another than dev may be; 0: not known
 };
 
 // entry is one of an ACL, as both struct posix_acl and the extended attribute
@@ -272,7 +276,7 @@ struct seed {
 	u32 dev;
 	u32 generation;
 	struct sight sights[2];
-	u32 bind; // not the filesystem's root
+	u32 bind; // not the filesystem's root, or that of an overlay: its names make a state of their own
 	u32 unused;
 };
 

@@ -76,7 +76,7 @@ static __always_inline void emit_rename(struct counters *counted, struct deed *d
 	s->record.old_ino = replaced;
 	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
 	write_path(slot, s, from, deed->mnt, &s->record.old);
-	write_mountpoint(slot);
+	write_places(slot, s, deed);
 	send(counted, slot, s);
 }
 
@@ -119,7 +119,7 @@ static __always_inline void tell_move(struct counters *counted, struct deed *dee
 	struct dentry *to = deed->dentry;
 	u32 state = deed->state;
 
-	if (own()) {
+	if (untold(deed)) {
 		count(counted->ignored);
 		return;
 	}
@@ -217,7 +217,7 @@ static __always_inline void on_renamed(struct call *call)
 	moves(&deed, from, old, new);
 	if (deed.error == NOT_TOLD || !tells(&deed, deed.inode, old, new))
 		return;
-	if (own())
+	if (untold(&deed))
 		count(counted->ignored);
 	else
 		emit_rename(counted, &deed, from, 0);

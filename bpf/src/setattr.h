@@ -75,14 +75,24 @@ static __always_inline void before_setattr(struct call *call)
 	u32 valid = fetch(attr, ia_valid);
 	struct counters *counted = counters(HOOK_ATTRIB);
 	struct file *file;
+	u64 through;
 
 	if (!counted || !setting(valid) || !note_before(counted, dentry))
 		return;
 	file = file_of(attr, valid);
 	if (!file)
 		return;
-	soil(counted, (u64)file, fetch(file, f_inode), (u64)fetch(file, f_path.mnt));
-	keep_file(dentry, (u64)file);
+	through = written_through((u64)file);
+	soil(counted, through, size_of(dentry), (u64)fetch(file, f_path.mnt));
+	keep_file(dentry, through);
+}
+
+// soiled_by is the mount of what was opened as file, which is to be closed.
+static __always_inline u64 soiled_by(u64 file)
+{
+	struct dirty *dirty = bpf_map_lookup_elem(&dirties, &file);
+
+	return dirty ? dirty->mnt : 0;
 }
 
 // written notes who truncated, for the close.
@@ -106,7 +116,7 @@ static __always_inline void on_setattr(struct call *call)
 		return;
 	file = deed.op == OP_TRUNCATE ? kept_file(deed.dentry) : 0;
 	if (file)
-		deed.mnt = (u64)BPF_CORE_READ((struct file *)file, f_path.mnt);
+		deed.mnt = soiled_by(file);
 	changed(HOOK_ATTRIB, &deed, call);
 	if (file && !error_of(call))
 		written(file);

@@ -100,6 +100,57 @@ static __always_inline struct stash *stash_of(struct dentry *dentry)
 	return stash && stash->dentry == (u64)dentry ? stash : NULL;
 }
 
+// borrows says whether the task acts with credentials that are not its own.
+static __always_inline bool borrows(void)
+{
+	struct task_struct *task;
+
+	if (HAS_TASK_BTF) {
+		task = bpf_get_current_task_btf();
+		return task->cred != task->real_cred;
+	}
+	task = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(task, cred) != BPF_CORE_READ(task, real_cred);
+}
+
+static __always_inline bool on_overlay(struct dentry *dentry)
+{
+	return BPF_CORE_READ(dentry, d_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+}
+
+// makes says whether this operation makes or moves a name.
+static __always_inline bool makes(u32 op)
+{
+	return op == OP_CREATE || (op >= OP_RENAME && op <= OP_SYMLINK) || op == OP_MKDIR || op == OP_MKNOD;
+}
+
+// folded says whether overlayfs does this in a layer, for what is told of the overlay.
+// Others borrow credentials too (nfsd, io_uring): so they must be those of who mounted
+// it, or the thread in the midst of making something in one.
+static __noinline bool folded(u64 dentry, u32 op)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u64 cred = (u64)BPF_CORE_READ(task, cred);
+	u32 *seen = bpf_map_lookup_elem(&creators, &cred), tid = bpf_get_current_pid_tgid();
+	struct nameidata *walked = BPF_CORE_READ(task, nameidata);
+	struct stash *stash;
+
+	if (on_overlay((void *)dentry))
+		return false;
+	if (seen && *seen >= latest(control.survey))
+		return true;
+	if (walked) // in open(2)
+		return on_overlay(BPF_CORE_READ(walked, path.dentry));
+	stash = makes(op) ? bpf_map_lookup_elem(&stashes, &tid) : NULL;
+	return stash && on_overlay((void *)stash->dentry);
+}
+
+// untold says whether a deed is not to be told: it is this very process's, or folded.
+static __always_inline bool untold(struct deed *deed)
+{
+	return own() || (borrows() && folded((u64)deed->dentry, deed->op));
+}
+
 // take copies it, and ends it.
 static __always_inline void take(struct dentry *dentry, struct stash *copy)
 {

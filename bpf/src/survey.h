@@ -175,8 +175,9 @@ static __always_inline bool sow(struct survey *s, struct dentry *root)
 	struct seed *seed;
 	u64 key = (u64)inode;
 	struct sight *sight;
-	u32 dev = BPF_CORE_READ(sb, s_dev), bind = BPF_CORE_READ(sb, s_root) != root;
+	u32 dev = BPF_CORE_READ(sb, s_dev), bind;
 
+	bind = BPF_CORE_READ(sb, s_root) != root || BPF_CORE_READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
 	s->binds |= bind;
 	if (!counted)
 		return false;
@@ -227,6 +228,15 @@ static __always_inline void work_out(struct survey *s)
 	s->state = UNKNOWN;
 }
 
+// creator_below is whose credentials the filesystem that root is of uses for its layers,
+// 0 if it has none.
+static __always_inline u64 creator_below(struct dentry *root)
+{
+	struct super_block *sb = BPF_CORE_READ(root, d_sb);
+
+	return BPF_CORE_READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC ? creator_of((u64)sb) : 0;
+}
+
 // visit looks at one mount. One that is where the survey before found it needs no
 // walk, unless one above it was moved, or a directory.
 static __always_inline bool visit(struct survey *s)
@@ -242,11 +252,13 @@ static __always_inline bool visit(struct survey *s)
 	    known->id == now->id && known->place.parent == s->place.parent &&
 	    known->place.point == s->place.point && known->place.root == s->place.root) {
 		s->state = known->state;
+		now->creator = known->creator;
 		known->seen = s->number;
 	} else {
 		if (!s->fresh)
 			s->fresh = key;
 		work_out(s);
+		now->creator = creator_below((void *)s->place.root);
 		now->place = s->place;
 		now->seen = s->number;
 		now->state = s->state;
@@ -254,6 +266,8 @@ static __always_inline bool visit(struct survey *s)
 		if (s->state != UNKNOWN)
 			bpf_map_update_elem(&placeds, &key, now, BPF_ANY);
 	}
+	if (now->creator)
+		bpf_map_update_elem(&creators, &now->creator, &s->number, BPF_ANY);
 	return s->state == DEAD || sow(s, (void *)s->place.root);
 }
 

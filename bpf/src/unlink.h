@@ -51,7 +51,7 @@ static __always_inline void emit_unseen(struct counters *counted, struct dentry 
 	u32 slot;
 
 	deed.state = name_state(dir_state(counted, dentry), dentry);
-	if (!accepts(deed.state) || own())
+	if (!accepts(deed.state) || untold(&deed))
 		return;
 	s = draft(counted, &slot, &deed);
 	if (!s)

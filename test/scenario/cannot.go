@@ -5,6 +5,7 @@ package scenario
 import (
 	_ "embed"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -44,13 +45,23 @@ func parseCannot(text string) ([]Cannot, error) {
 // onFilesystem are the limits that hold on one kind of filesystem, whatever the
 // script: backend and filesystem to each WHAT.
 var onFilesystem = map[[2]string][]string{
-	{"ebpf", "btrfs"}:   {"dev", "modify:res"},
-	{"ebpf", "overlay"}: {"dev", "modify:res", "old.acl"},
+	{"ebpf", "btrfs"}:   {"modify:res"},
+	{"ebpf", "overlay"}: {"old.acl"},
+}
+
+// typesOf is what the backend cannot know where the kernel has the filesystem as a module
+// and tells nobody its types.
+func typesOf(backend, fs string) []string {
+	_, err := os.Stat("/sys/kernel/btf/" + fs)
+	if backend == "ebpf" && fs == "btrfs" && err != nil {
+		return []string{"dev"}
+	}
+	return nil
 }
 
 // DeclareFor adds what the backend cannot know on a filesystem.
 func (l Limits) DeclareFor(rows []Cannot, backend, fs string) error {
-	for _, what := range onFilesystem[[2]string{backend, fs}] {
+	for _, what := range append(typesOf(backend, fs), onFilesystem[[2]string{backend, fs}]...) {
 		if err := l.Declare(rows, backend, what); err != nil {
 			return err
 		}
