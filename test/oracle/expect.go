@@ -45,20 +45,19 @@ type scene struct {
 // and leads to nothing that is, nothing is told.
 func (s scene) expects(f Fact) (Record, bool) {
 	at := s.spots[f.At]
+	moves := f.Op == "rename" && typeOf(f.File.Mode) == "directory"
+	host, how := s.watched.choose(at.hosts, moves)
 	r := Record{
 		"op": f.Op, "res": "SUCCESS",
-		"host_path": at.host(), "view_path": at.seen(),
+		"host_path": orAbsent(host), "view_path": orAbsent(at.seen),
 		"inode": number(f.File.Ino), "dev": number(f.File.Dev), "type": typeOf(f.File.Mode),
 		"proc.pid": strconv.Itoa(s.pid), "proc.tid": strconv.Itoa(s.tid),
 	}
-	told := s.watched.covers(at.host())
 	if f.From != none {
 		from := s.spots[f.From]
-		r["old.host_path"], r["old.view_path"] = from.host(), from.seen()
-		told = told || s.watched.covers(from.host())
-		if f.Op == "rename" && r["type"] == "directory" {
-			told = told || s.watched.leads(at.host()) || s.watched.leads(from.host())
-		}
+		old, oldHow := s.watched.choose(from.hosts, moves)
+		r["old.host_path"], r["old.view_path"] = orAbsent(old), orAbsent(from.seen)
+		how = max(how, oldHow)
 	}
 	if f.Replaced != 0 {
 		r["old.inode"] = number(f.Replaced)
@@ -69,7 +68,14 @@ func (s scene) expects(f Fact) (Record, bool) {
 	if f.Old != unsized {
 		r["old.size"] = strconv.FormatInt(f.Old, 10)
 	}
-	return r, told
+	return r, how != nothing
+}
+
+func orAbsent(path string) string {
+	if path == "" {
+		return absent
+	}
+	return path
 }
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }

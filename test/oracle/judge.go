@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"cmp"
 	"os"
 	"strconv"
 )
@@ -15,8 +16,8 @@ func (e *Episode) Judge(spoil fault) Report {
 	want := map[string][]Expect{}
 	for _, w := range e.workers {
 		report.Ops += w.ops
-		report.Wanted += len(w.want)
 		for _, one := range w.want {
+			report.want(one.Record["op"], 1)
 			want[e.actor(one.Record)] = append(want[e.actor(one.Record)], one)
 		}
 	}
@@ -47,9 +48,10 @@ func (e *Episode) told(spoil fault) map[string][]Record {
 	return told
 }
 
+// actor is who did it, as far as that is told.
 func (e *Episode) actor(r Record) string {
 	if e.merges {
-		return r["proc.pid"]
+		return cmp.Or(r["proc.pid"], absent)
 	}
 	return r["proc.pid"] + "/" + r["proc.tid"]
 }
