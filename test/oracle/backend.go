@@ -9,6 +9,8 @@ type backend struct {
 	// merges says that events may come once for several, in any order, and that each
 	// write is an event.
 	merges bool
+	// late says that what a mount makes watched is so a little later only.
+	late bool
 	// absent are the keys that its events never have.
 	absent []string
 	// refuses are kinds of filesystems that it cannot watch.
@@ -26,6 +28,7 @@ var backends = map[string]backend{
 	},
 	"fanotify": {
 		merges: true,
+		late:   true,
 		// The kernel takes no marks of overlayfs: it has none of the handles that events
 		// name files by.
 		refuses: []string{"overlay"},
@@ -46,7 +49,7 @@ func (b backend) silent(f Fact, t manner) bool {
 
 // limit makes of what should be told what this backend can tell, on a kind of filesystem.
 func (b backend) limit(e Expect, f Fact, t manner, fs string) Expect {
-	e.Maybe = t.maybe || t.loose && b.merges
+	e.Maybe = e.Maybe || t.maybe || t.loose && b.merges
 	for _, key := range b.absent {
 		if _, says := e.Record[key]; says {
 			e.Record[key] = absent

@@ -11,17 +11,26 @@ import (
 const spare = "spare"
 
 // remount has a mount come or go while nothing else happens in this world. All from
-// before is told by then, and fim has seen what came before anything is done there: of what
-// it reads late it need not know the path.
+// before is told by then: of what fim reads late it need not know the path. Of half of the
+// changes it has heard before anything is done there.
 func (w *worker) remount(s Step) error {
 	w.world.mu.Lock()
 	defer w.world.mu.Unlock()
 	if err := w.sync(); err != nil {
 		return err
 	}
+	w.world.fresh = !w.backend.late && w.names == w.world.host && s.N/64%2 == 0
 	do := map[string]func(Step) error{bindPart: w.bindPart, coverArea: w.coverArea, unmount: w.unmount}
 	if err := do[s.Do](s); err != nil {
 		return err
+	}
+	return w.heard()
+}
+
+// heard waits until fim has heard of the mounts, unless it shall have to do without.
+func (w *worker) heard() error {
+	if w.world.fresh {
+		return nil
 	}
 	return w.sync()
 }
@@ -51,7 +60,7 @@ func (w *worker) coverArea(s Step) error {
 	if err != nil || !done {
 		return err
 	}
-	if err := w.sync(); err != nil {
+	if err := w.heard(); err != nil {
 		return err
 	}
 	for _, i := range nests {

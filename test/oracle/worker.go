@@ -102,7 +102,7 @@ func (w *worker) spot(m *mounted, rel string) place {
 // told adds what must be told of an answer.
 func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 	w.ops++
-	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid}
+	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid, fresh: w.world.fresh}
 	opened := &opening{first: unsized}
 	for _, f := range a.Facts {
 		o := opened
@@ -113,10 +113,9 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 		host, _ := w.watched.choose(at.hosts, false)
 		alias := !w.backend.merges && f.mayBeAlias()
 		t := o.note(&f, w.watched.covers(host), w.watched.doubted(at) || alias, time.Now())
-		r, ok := scene.expects(f)
-		e := Expect{Record: r}
+		e, ok := scene.expects(f)
 		if !ok && alias {
-			e, ok, t = scene.aliased(f, r), true, manner{maybe: true}
+			e, ok, t = scene.aliased(f, e.Record), true, manner{maybe: true}
 		}
 		if ok && !w.backend.silent(f, t) {
 			e.Step = s.String()

@@ -31,6 +31,8 @@ type World struct {
 	tree  *tree
 	// host is the host's mount namespace, own that of one process.
 	host, own *namespace
+	// fresh says that fim may not have seen the last change of mounts.
+	fresh bool
 }
 
 type nest struct {
