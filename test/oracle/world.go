@@ -65,7 +65,7 @@ func (w *World) furnish(root string) error {
 	}
 	for i := range w.nests {
 		at := path.Join(root, w.nest(i))
-		err := errors.Join(os.MkdirAll(path.Join(at, "d0", "d1"), 0o755), os.WriteFile(path.Join(at, "f0"), []byte("hello"), 0o644),
+		err := errors.Join(os.MkdirAll(path.Join(at, "d0", "d1"), 0o755), os.Mkdir(path.Join(at, "d1"), 0o755), os.WriteFile(path.Join(at, "f0"), []byte("hello"), 0o644),
 			os.WriteFile(path.Join(at, "d0", "f0"), nil, 0o644))
 		if err != nil {
 			return err
