@@ -50,22 +50,24 @@ static __always_inline struct file *file_of(struct iattr *attr, u32 valid)
 	return file;
 }
 
-// keep_file notes the open file for the end: overlayfs takes it out of iattr.
-static __always_inline void keep_file(struct dentry *dentry, u64 file)
+// keep_size notes for the end that the size is set, and by which open file:
+// filesystems take them out of iattr, vfat the one where the file grows, overlayfs the other.
+static __always_inline void keep_size(struct dentry *dentry, u64 file)
 {
 	struct subject subject = subject_of(dentry);
 	struct before *before = bpf_map_lookup_elem(&befores, &subject);
 
-	if (before)
-		before->file = file;
+	if (!before)
+		return;
+	before->resizes = 1;
+	before->file = file;
 }
 
-static __always_inline u64 kept_file(struct dentry *dentry)
+static __always_inline struct before *kept(struct dentry *dentry)
 {
 	struct subject subject = subject_of(dentry);
-	struct before *before = bpf_map_lookup_elem(&befores, &subject);
 
-	return before ? before->file : 0;
+	return bpf_map_lookup_elem(&befores, &subject);
 }
 
 static __always_inline void before_setattr(struct call *call)
@@ -76,13 +78,12 @@ static __always_inline void before_setattr(struct call *call)
 	struct counters *counted = counters(HOOK_ATTRIB);
 	struct file *file;
 
-	if (!counted || !setting(valid) || !note_before(counted, dentry))
+	if (!counted || !setting(valid) || !note_before(counted, dentry) || !(valid & ATTR_SIZE))
 		return;
 	file = file_of(attr, valid);
-	if (!file)
-		return;
-	soil(counted, (u64)file, fetch(file, f_inode), (u64)fetch(file, f_path.mnt));
-	keep_file(dentry, (u64)file);
+	keep_size(dentry, (u64)file);
+	if (file)
+		soil(counted, (u64)file, fetch(file, f_inode), (u64)fetch(file, f_path.mnt));
 }
 
 // written notes who truncated, for the close.
@@ -98,13 +99,16 @@ static __always_inline void written(u64 file)
 static __always_inline void on_setattr(struct call *call)
 {
 	struct iattr *attr = (void *)call->arg[1];
-	u32 valid = fetch(attr, ia_valid);
-	struct deed deed = {.op = setting(valid), .dentry = (void *)call->arg[0]};
-	u64 file;
+	struct deed deed = {.op = setting(fetch(attr, ia_valid)), .dentry = (void *)call->arg[0]};
+	struct before *before = kept(deed.dentry);
+	u64 file = 0;
 
+	if (before && before->resizes)
+		deed.op = OP_TRUNCATE;
 	if (!deed.op)
 		return;
-	file = deed.op == OP_TRUNCATE ? kept_file(deed.dentry) : 0;
+	if (before && deed.op == OP_TRUNCATE)
+		file = before->file;
 	if (file)
 		deed.mnt = (u64)BPF_CORE_READ((struct file *)file, f_path.mnt);
 	changed(HOOK_ATTRIB, &deed, call);
