@@ -279,7 +279,11 @@ func (s *Stage) clear() error {
 		errs = append(errs, unmountBelow(s.mount(kind, "")))
 	}
 	for _, fs := range s.filesystems {
-		errs = append(errs, unmountBelow(s.mount(mainMount, fs)), os.RemoveAll(s.root(fs)))
+		errs = append(errs, unmountBelow(s.mount(mainMount, fs)))
+	}
+	errs = append(errs, s.watcher.sync()) // or the next episode is told of what went
+	for _, fs := range s.filesystems {
+		errs = append(errs, os.RemoveAll(s.root(fs)))
 		if kindOf(fs) == "overlay" {
 			errs = append(errs, os.RemoveAll(s.layers(fs)))
 		}
