@@ -160,7 +160,8 @@ func (f *filesystem) find(dir ref) where {
 }
 
 // findOpen is find for a directory that is open; inside is false when it is not
-// below the root of the mount.
+// below the root of the mount, or something is mounted over its parent there: ".." leads
+// into that.
 func (f *filesystem) findOpen(fd int, dir ref, d *door) (w where, inside bool) {
 	o, err := f.stat1(fd, dir)
 	if err != nil {
@@ -169,14 +170,17 @@ func (f *filesystem) findOpen(fd int, dir ref, d *door) (w where, inside bool) {
 	if o.links == 0 {
 		return where{kind: unknown, gone: true}, true
 	}
-	if _, top, err := mountOf(fd); err != nil || top {
+	id, top, err := mountOf(fd)
+	if err != nil || top {
 		return where{place: place{name: d.root}, kind: anchor}, err == nil
 	}
-	parent, _, err := unix.NameToHandleAt(fd, "..", 0)
-	if err == unix.ENOENT {
-		return where{}, false // see path_connected() of fs/namei.c
-	}
-	if err != nil {
+	parent, over, err := unix.NameToHandleAt(fd, "..", 0)
+	switch {
+	case err == unix.ENOENT: // see path_connected() of fs/namei.c
+		return where{}, false
+	case err == unix.EOPNOTSUPP, err == nil && uint64(over) != id: // another filesystem, or mount
+		return where{}, false
+	case err != nil:
 		return where{kind: unknown}, true
 	}
 	name, err := f.name(fd, dir)

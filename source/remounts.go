@@ -44,6 +44,9 @@ type remounts struct {
 type remount struct {
 	*event.Event
 	seen uint64 // when the table had it, on CLOCK_BOOTTIME in nanoseconds; 0: it does not wait
+	// after is when what goes had come: who did something to a mount of that number before
+	// did it to another, since numbers are used again.
+	after uint64
 }
 
 // change is what a process is about to do to a mount.
@@ -75,6 +78,7 @@ type identity struct {
 	row        mount.Mount
 	inode, dev uint64 // as stat(2) shows them; 0 when not known
 	kind       event.Type
+	came       uint64 // on CLOCK_BOOTTIME, as far as known
 }
 
 func newRemounts(s setup) *remounts {
@@ -124,8 +128,14 @@ func (r *remounts) ready(passed uint64) bool {
 		return false
 	}
 	first := r.queue[0]
-	_, known := r.who[first.change()]
+	_, known := r.actor(first)
 	return known || first.seen <= passed
+}
+
+// actor returns who is known to have done it.
+func (r *remounts) actor(m *remount) (remounter, bool) {
+	one, known := r.who[m.change()]
+	return one, known && m.seen > 0 && one.at > m.after
 }
 
 func (m *remount) change() change { return change{m.Op, int(m.File.MountID.V)} }
@@ -137,9 +147,15 @@ func (r *remounts) pop(e *event.Event, passed uint64) bool {
 	first := r.queue[0]
 	r.queue = r.queue[1:]
 	*e = *first.Event
-	if one, known := r.who[first.change()]; known && first.seen > 0 {
-		e.Boot, e.Proc = one.at, one.proc
-		delete(r.who, first.change())
+	one, known := r.actor(first)
+	if !known {
+		return true
+	}
+	e.Boot, e.Proc = one.at, one.proc
+	delete(r.who, first.change())
+	if mount, ok := r.roots[first.change().id]; ok && first.Op == event.OpMount {
+		mount.came = one.at
+		r.roots[first.change().id] = mount
 	}
 	return true
 }
@@ -163,9 +179,23 @@ func (r *remounts) look(t *mount.Table) {
 			continue
 		}
 		one := r.identify(m)
+		one.came = bootNow()
 		r.roots[m.ID] = one
 		if before != nil {
 			r.tell(event.OpMount, one)
+		}
+	}
+	r.forget(rows)
+}
+
+// forget drops who did what is done and is not to be told: the next mount of that number
+// is another.
+func (r *remounts) forget(rows map[int]mount.Mount) {
+	for done := range r.who {
+		_, there := rows[done.id]
+		waits := slices.ContainsFunc(r.queue, func(m *remount) bool { return m.change() == done })
+		if there == (done.op == event.OpMount) && !waits {
+			delete(r.who, done)
 		}
 	}
 }
@@ -239,6 +269,9 @@ func (r *remounts) tell(op event.Op, one identity) {
 	}}}
 	if r.told {
 		next.seen = bootNow()
+	}
+	if op == event.OpUmount {
+		next.after = one.came
 	}
 	r.queue = append(r.queue, next)
 }

@@ -5,6 +5,7 @@ package source
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,33 @@ func TestAMountWaitsForWhoDidIt(t *testing.T) {
 	want := "[create by 0 at 0 mount by 7 at 1 unlink by 0 at 2]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+// Numbers of mounts are used again at once: who did something to one that nobody is
+// told of did nothing to the next.
+func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {
+	const beside, w = "30 20 0:32 / /x rw - tmpfs t rw\n", "30 20 0:30 / /w rw - tmpfs t rw\n"
+	r := remountsOf(t)
+	r.told = true
+	// The table is read first, then the backend tells who it was.
+	look := func(text string, op event.Op, pid uint64) string {
+		var e event.Event
+		err := r.next(&e, time.Time{}, func() *mount.Table { return table(t, 0, 0, text).Table }, func(*event.Event, time.Time) error {
+			r.by(op, 30, bootNow(), &event.Process{Pid: pid})
+			return os.ErrDeadlineExceeded
+		})
+		if err != nil {
+			return ""
+		}
+		return fmt.Sprintf("%s %s by %d", e.Op, e.File.HostPath, e.Proc.Pid)
+	}
+	got := []string{
+		look("", event.OpMount, 1), look(beside, event.OpUmount, 1),
+		look(w, event.OpMount, 2), look("", event.OpUmount, 3),
+	}
+	if want := []string{"", "", "mount /w by 2", "umount /w by 3"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

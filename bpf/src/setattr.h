@@ -50,22 +50,24 @@ static __always_inline struct file *file_of(struct iattr *attr, u32 valid)
 	return file;
 }
 
-// keep_file notes the open file for the end: overlayfs takes it out of iattr.
-static __always_inline void keep_file(struct dentry *dentry, u64 file)
+// keep_size notes for the end that the size is set, and by which open file:
+// filesystems take them out of iattr, vfat the one where the file grows, overlayfs the other.
+static __always_inline void keep_size(struct dentry *dentry, u64 file)
 {
 	struct subject subject = subject_of(dentry);
 	struct before *before = bpf_map_lookup_elem(&befores, &subject);
 
-	if (before)
-		before->file = file;
+	if (!before)
+		return;
+	before->resizes = 1;
+	before->file = file;
 }
 
-static __always_inline u64 kept_file(struct dentry *dentry)
+static __always_inline struct before *noted(struct dentry *dentry)
 {
 	struct subject subject = subject_of(dentry);
-	struct before *before = bpf_map_lookup_elem(&befores, &subject);
 
-	return before ? before->file : 0;
+	return bpf_map_lookup_elem(&befores, &subject);
 }
 
 static __always_inline void before_setattr(struct call *call)
@@ -77,14 +79,13 @@ static __always_inline void before_setattr(struct call *call)
 	struct file *file;
 	u64 through;
 
-	if (!counted || !setting(valid) || !note_before(counted, dentry))
+	if (!counted || !setting(valid) || !note_before(counted, dentry) || !(valid & ATTR_SIZE))
 		return;
 	file = file_of(attr, valid);
-	if (!file)
-		return;
-	through = written_through((u64)file);
-	soil(counted, through, size_of(dentry), (u64)fetch(file, f_path.mnt));
-	keep_file(dentry, through);
+	through = file ? written_through((u64)file) : 0;
+	keep_size(dentry, through);
+	if (through)
+		soil(counted, through, size_of(dentry), (u64)fetch(file, f_path.mnt));
 }
 
 // soiled_by is the mount of what was opened as file, which is to be closed.
@@ -108,13 +109,16 @@ static __always_inline void written(u64 file)
 static __always_inline void on_setattr(struct call *call)
 {
 	struct iattr *attr = (void *)call->arg[1];
-	u32 valid = fetch(attr, ia_valid);
-	struct deed deed = {.op = setting(valid), .dentry = (void *)call->arg[0]};
-	u64 file;
+	struct deed deed = {.op = setting(fetch(attr, ia_valid)), .dentry = (void *)call->arg[0]};
+	struct before *before = noted(deed.dentry);
+	u64 file = 0;
 
+	if (before && before->resizes)
+		deed.op = OP_TRUNCATE;
 	if (!deed.op)
 		return;
-	file = deed.op == OP_TRUNCATE ? kept_file(deed.dentry) : 0;
+	if (before && deed.op == OP_TRUNCATE)
+		file = before->file;
 	if (file)
 		deed.mnt = soiled_by(file);
 	changed(HOOK_ATTRIB, &deed, call);

@@ -9,11 +9,12 @@ type backend struct {
 	// merges says that events may come once for several, in any order, and that each
 	// write is an event.
 	merges bool
+	// late says that what a mount makes watched is so a little later only.
+	late bool
 	// absent are the keys that its events never have.
 	absent []string
-	// attempts says that a filesystem is watched where only the attempt to write is
-	// seen; then it is that of all.
-	attempts bool
+	// refuses are kinds of filesystems that it cannot watch.
+	refuses []string
 	// viewless are operations on whose way nothing tells the mount, so that the view path
 	// may be absent; a wrong one is a fault all the same.
 	viewless []string
@@ -27,7 +28,11 @@ var backends = map[string]backend{
 	},
 	"fanotify": {
 		merges: true,
-		absent: []string{"view_path", "old.view_path", "size", "old.size", "old.inode", "proc.tid"},
+		late:   true,
+		// The kernel takes no marks of overlayfs: it has none of the handles that events
+		// name files by.
+		refuses: []string{"overlay"},
+		absent:  []string{"view_path", "old.view_path", "size", "old.size", "old.inode", "proc.tid"},
 		// What a new name is the name of is not known once that is gone.
 		as: map[string]string{
 			"truncate": "modify", "chmod": "attrib", "chown": "attrib", "utimes": "attrib", "setxattr": "attrib", "removexattr": "attrib",
@@ -42,10 +47,9 @@ func (b backend) silent(f Fact, t manner) bool {
 	return t.again && !b.merges || f.Op == "link" && b.merges && t.outside
 }
 
-// limit makes of what should be told what this backend can tell. The
-// filesystem counts too: those of btrfs have a device for each subvolume.
+// limit makes of what should be told what this backend can tell, on a kind of filesystem.
 func (b backend) limit(e Expect, f Fact, t manner, fs string) Expect {
-	e.Maybe = t.maybe || t.loose && b.merges
+	e.Maybe = e.Maybe || t.maybe || t.loose && b.merges
 	for _, key := range b.absent {
 		if _, says := e.Record[key]; says {
 			e.Record[key] = absent
@@ -60,16 +64,35 @@ func (b backend) limit(e Expect, f Fact, t manner, fs string) Expect {
 	if b.merges { // what an object is, is not known once it is gone
 		e.Record["type"] += "|"
 	}
-	switch {
-	case b.merges && f.Op == "link":
+	if b.merges && f.Op == "link" {
 		delete(e.Record, "old.host_path")
-	case !b.merges && fs == "btrfs":
-		e.Record["dev"] = absent
 	}
-	if f.Op == "modify" && b.attempts {
+	if f.Op == "modify" && !b.merges && slices.Contains(attempts, fs) {
 		delete(e.Record, "res")
 	}
+	switch mounts := f.Op == "mount" || f.Op == "umount"; {
+	case mounts && b.merges: // the mount table tells, not who did it
+		e.Record["proc.pid"] = absent
+	case mounts || b.merges:
+	default:
+		limitDevice(&e, fs)
+	}
 	return e
+}
+
+// attempts are the filesystems on which only the attempt to write is seen.
+var attempts = []string{"btrfs", "overlay"}
+
+// limitDevice says where the device that stat(2) shows is not that of the kernel's
+// superblock: those of btrfs have one for each subvolume. On overlayfs it may be known or
+// not, but is no other.
+func limitDevice(e *Expect, fs string) {
+	switch fs {
+	case "btrfs":
+		e.Record["dev"] = absent
+	case "overlay":
+		e.May = append(e.May, "dev")
+	}
 }
 
 // repeatable are the operations that a process may do to a file again with nothing in

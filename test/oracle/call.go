@@ -9,6 +9,8 @@ type Call struct {
 	A, B   string
 	N      int
 	Nobody bool
+	// Lazily says of umount that it does not wait for who is still there.
+	Lazily bool
 }
 
 // Answer is what came of it.

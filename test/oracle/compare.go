@@ -13,6 +13,8 @@ type Report struct {
 	// Ops counts calls, Wanted what they must cause, Events what was told.
 	Ops, Wanted, Events   int
 	Missing, Extra, Wrong []string
+	// By is Wanted by operation.
+	By map[string]int
 	// Kinds are the ways in which it is bad: which operations are missing or extra, and
 	// what is wrong with which.
 	Kinds map[string]bool
@@ -39,8 +41,20 @@ func (r *Report) like(o *Report) bool {
 func (r *Report) bad() bool { return len(r.Missing)+len(r.Extra)+len(r.Wrong) > 0 }
 
 func (r *Report) add(o Report) {
-	r.Ops, r.Wanted, r.Events = r.Ops+o.Ops, r.Wanted+o.Wanted, r.Events+o.Events
+	r.Ops, r.Events = r.Ops+o.Ops, r.Events+o.Events
 	r.Missing, r.Extra, r.Wrong = append(r.Missing, o.Missing...), append(r.Extra, o.Extra...), append(r.Wrong, o.Wrong...)
+	for op, n := range o.By {
+		r.want(op, n)
+	}
+}
+
+// want counts expected events of an operation.
+func (r *Report) want(op string, n int) {
+	if r.By == nil {
+		r.By = map[string]int{}
+	}
+	r.By[op] += n
+	r.Wanted += n
 }
 
 // Counts is the report in one line.

@@ -17,6 +17,12 @@
 // moment. One that fails is run again with fewer and fewer steps, and the shortest
 // list that still fails is printed with the seed.
 //
+// Mounts come and go under the same lock: a part of the tree is bound in another place, which
+// a pattern names or not, a filesystem in memory lies over an area that workers are
+// in, on the host or in the namespace of one process, and goes again, at once or lazily.
+// namespace.go is the mount table that the oracle keeps; by it each file has the paths
+// that show it on the host at the moment.
+//
 // The fanotify backend is held to what it can know: events of one process on one
 // object may be merged while nobody reads, so each must come at least once, no more
 // often than it happened, in any order.
@@ -30,6 +36,9 @@
 // was written to where only Go can tell that nobody watches, and then moved; see
 // backend.go and opening.go.
 //
-// Overlayfs is among the filesystems only where -fs names it: one action there is not
-// yet one event.
+// "overlay-ext4" is an overlay filesystem with its layers on ext4, where workers act too. An
+// episode has one of its own: what it begins with lies in the lower layer, half of it in
+// the upper one as well, so that files are copied up, and whiteouts and opaque directories
+// made. It is watched by the path where it is mounted, and what it does in its layers is nobody's
+// event. fanotify cannot watch it.
 package oracle

@@ -28,6 +28,7 @@ var calls = map[string]func(*executor, Call) ([]Fact, error){
 	"chmod": (*executor).chmod, "chown": (*executor).chown, "utimes": (*executor).utimes,
 	"setxattr": (*executor).setxattr, "removexattr": (*executor).removexattr,
 	"hold": (*executor).hold, "held-write": (*executor).heldWrite, "held-truncate": (*executor).heldTruncate, "drop": (*executor).drop,
+	"bind": (*executor).bind, "tmpfs": (*executor).tmpfs, "umount": (*executor).umount,
 }
 
 // serve answers calls until the other side closes the pipe. The thread is its own: it

@@ -39,37 +39,57 @@ type scene struct {
 	spots   map[Spot]place
 	pid     int
 	tid     int
+	// fresh says that fim may not have read the mount table since it changed.
+	fresh bool
 }
 
 // expects returns the event of a fact, and whether there is one: of what is not watched,
 // and leads to nothing that is, nothing is told.
-func (s scene) expects(f Fact) (Record, bool) {
+func (s scene) expects(f Fact) (e Expect, told bool) {
 	at := s.spots[f.At]
-	r := Record{
-		"op": f.Op, "res": "SUCCESS",
-		"host_path": at.host(), "view_path": at.seen(),
+	moves := f.Op == "rename" && typeOf(f.File.Mode) == "directory"
+	e.Record = Record{
+		"op": f.Op, "res": "SUCCESS", "view_path": orAbsent(at.seen),
 		"inode": number(f.File.Ino), "dev": number(f.File.Dev), "type": typeOf(f.File.Mode),
 		"proc.pid": strconv.Itoa(s.pid), "proc.tid": strconv.Itoa(s.tid),
 	}
-	told := s.watched.covers(at.host())
+	how := s.name(&e, "host_path", at, moves)
+	doubted := s.watched.doubted(at)
 	if f.From != none {
 		from := s.spots[f.From]
-		r["old.host_path"], r["old.view_path"] = from.host(), from.seen()
-		told = told || s.watched.covers(from.host())
-		if f.Op == "rename" && r["type"] == "directory" {
-			told = told || s.watched.leads(at.host()) || s.watched.leads(from.host())
-		}
+		e.Record["old.view_path"] = orAbsent(from.seen)
+		how = max(how, s.name(&e, "old.host_path", from, moves))
+		doubted = doubted || s.watched.doubted(from)
 	}
 	if f.Replaced != 0 {
-		r["old.inode"] = number(f.Replaced)
+		e.Record["old.inode"] = number(f.Replaced)
 	}
 	if f.Size != unsized {
-		r["size"] = strconv.FormatInt(f.Size, 10)
+		e.Record["size"] = strconv.FormatInt(f.Size, 10)
 	}
 	if f.Old != unsized {
-		r["old.size"] = strconv.FormatInt(f.Old, 10)
+		e.Record["old.size"] = strconv.FormatInt(f.Old, 10)
 	}
-	return r, told
+	e.Maybe = how == nothing && s.fresh && doubted
+	return e, how != nothing || e.Maybe
+}
+
+// name sets the path on the host, and returns what patterns have to do with it. What just
+// became hidden fim may tell without a path: it cannot know which table held.
+func (s scene) name(e *Expect, key string, at place, moves bool) concern {
+	host, how := s.watched.choose(at.hosts, moves)
+	e.Record[key] = orAbsent(host)
+	if s.fresh && how != covered {
+		e.May = append(e.May, key)
+	}
+	return how
+}
+
+func orAbsent(path string) string {
+	if path == "" {
+		return absent
+	}
+	return path
 }
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -26,15 +26,26 @@ var filesystems = map[string]filesystem{
 	"ext4":  {mkfs: []string{"mke2fs", "-q", "-F", "-t", "ext4"}, size: 64 << 20},
 	"xfs":   {mkfs: []string{"mkfs.xfs", "-q", "-f"}, size: 320 << 20},
 	"btrfs": {mkfs: []string{"mkfs.btrfs", "-q", "-f"}, size: 128 << 20},
+	// It has no owners, and no files but regular ones and directories, of one name each.
+	"vfat": {mkfs: []string{"mkfs.vfat", "-F", "32"}, size: 64 << 20},
+}
+
+// kindOf is the kind of a filesystem: "overlay-ext4" is an overlay with its layers on ext4.
+func kindOf(name string) string {
+	kind, _, _ := strings.Cut(name, "-")
+	return kind
+}
+
+// layersOn is the filesystem that an overlay has its layers on, "" for others.
+func layersOn(name string) string {
+	_, layers, _ := strings.Cut(name, "-")
+	return layers
 }
 
 // mountAt makes a fresh filesystem and mounts it.
 func mountAt(name, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
-	}
-	if name == "overlay" {
-		return mountOverlay(dir)
 	}
 	f, ok := filesystems[name]
 	if !ok {
@@ -59,21 +70,21 @@ func (f filesystem) mountImage(name, dir string) error {
 	return errors.Join(run(append(f.mkfs, image)...), run("mount", "-o", "loop", "-t", name, image, dir))
 }
 
-// mountOverlay has both of its layers in memory.
-func mountOverlay(dir string) error {
-	layers := dir + ".layers"
-	if err := mountAt("tmpfs", layers); err != nil {
-		return err
-	}
-	var options []string
-	for _, layer := range []string{"lowerdir", "upperdir", "workdir"} {
-		path := filepath.Join(layers, layer)
-		if err := os.Mkdir(path, 0o755); err != nil {
-			return err
-		}
-		options = append(options, layer+"="+path)
-	}
-	return unix.Mount("overlay", dir, "overlay", 0, strings.Join(options, ","))
+// layers are the directories of an overlay.
+type layers struct{ lower, upper, work string }
+
+func layersBelow(dir string) layers {
+	return layers{filepath.Join(dir, "lower"), filepath.Join(dir, "upper"), filepath.Join(dir, "work")}
+}
+
+func (l layers) make() error {
+	return errors.Join(os.MkdirAll(l.lower, 0o755), os.MkdirAll(l.upper, 0o755), os.MkdirAll(l.work, 0o755))
+}
+
+// mount mounts them as one, in which directories that lie in the lower can be renamed.
+func (l layers) mount(dir string) error {
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,redirect_dir=on", l.lower, l.upper, l.work)
+	return errors.Join(os.MkdirAll(dir, 0o755), unix.Mount("overlay", dir, "overlay", 0, options))
 }
 
 func run(words ...string) error {

@@ -18,6 +18,7 @@ var weights = []struct {
 	{"chmod", 4}, {"chown", 3}, {"utimes", 3}, {"setxattr", 4}, {"removexattr", 3},
 	{"hold", 4}, {"held-write", 6}, {"held-truncate", 2}, {"drop", 3},
 	{moveHub, 3}, {moveNest, 3}, {swapHubs, 1},
+	{bindPart, 2}, {coverArea, 2}, {unmount, 4},
 }
 
 // Generate returns the plan of a seed.

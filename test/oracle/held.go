@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -15,12 +16,13 @@ type entry struct {
 	// live is how many of the names, from the first on, are still in the filesystem: a
 	// new file of the same name is another entry.
 	live int
-	view view
+	// via is the mount that it was opened through.
+	via *mounted
 }
 
-func newEntry(n ownName, v view) *entry {
+func newEntry(n ownName, via *mounted) *entry {
 	names := strings.Split(n.rel, "/")
-	return &entry{nest: n.nest, names: names, live: len(names), view: v}
+	return &entry{nest: n.nest, names: names, live: len(names), via: via}
 }
 
 // ownName is a name as its owner knows it, wherever the nest is.
@@ -69,3 +71,6 @@ func (e *entry) exchanged(a, b ownName) {
 }
 
 func (e *entry) rel() string { return strings.Join(e.names, "/") }
+
+// at is where it is in its tree.
+func (e *entry) at() string { return path.Join(e.via.tree.nest(e.nest), e.rel()) }

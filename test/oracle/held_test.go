@@ -23,7 +23,7 @@ func TestAnOpenFileIsKnownByTheNameItWasOpenedBy(t *testing.T) {
 		{"it changes places with another", func(e *entry) { e.exchanged(n(0, "x"), n(0, "d/f")) }, 0, "x"},
 		{"or its directory does", func(e *entry) { e.exchanged(n(0, "d"), n(1, "x")) }, 1, "x/f"},
 	} {
-		e := newEntry(n(0, "d/f"), view{})
+		e := newEntry(n(0, "d/f"), nil)
 		if row.do(e); e.nest != row.nest || e.rel() != row.rel {
 			t.Errorf("%s: it is %d:%s", row.what, e.nest, e.rel())
 		}

@@ -3,20 +3,22 @@
 package oracle
 
 import (
+	"cmp"
 	"os"
 	"strconv"
 )
 
 // Judge compares what was told, as spoil leaves it, with what should be: thread by
 // thread, or process by process where events do not tell the thread. What nobody of the
-// cast did must not be there, but for what this process does itself to prepare.
+// cast did must not be there, but for what this process does itself to prepare, which is
+// to mount nothing where it is watched.
 func (e *Episode) Judge(spoil fault) Report {
 	var report Report
 	want := map[string][]Expect{}
 	for _, w := range e.workers {
 		report.Ops += w.ops
-		report.Wanted += len(w.want)
 		for _, one := range w.want {
+			report.want(one.Record["op"], 1)
 			want[e.actor(one.Record)] = append(want[e.actor(one.Record)], one)
 		}
 	}
@@ -39,7 +41,7 @@ func (e *Episode) told(spoil fault) map[string][]Record {
 	told := map[string][]Record{}
 	for _, one := range e.got {
 		for _, r := range spoil(one) {
-			if r["proc.pid"] != self || r.is("lost") {
+			if r["proc.pid"] != self || r.is("lost", "mount", "umount") {
 				told[e.actor(r)] = append(told[e.actor(r)], r)
 			}
 		}
@@ -47,9 +49,10 @@ func (e *Episode) told(spoil fault) map[string][]Record {
 	return told
 }
 
+// actor is who did it, as far as that is told.
 func (e *Episode) actor(r Record) string {
 	if e.merges {
-		return r["proc.pid"]
+		return cmp.Or(r["proc.pid"], absent)
 	}
 	return r["proc.pid"] + "/" + r["proc.tid"]
 }

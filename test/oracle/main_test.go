@@ -21,7 +21,7 @@ import (
 var (
 	fimFlag     = flag.String("fim", "", "the fim program; built when empty")
 	backendFlag = flag.String("backend", "fanotify", "the backend to hold to account")
-	fsFlag      = flag.String("fs", "tmpfs,ext4,btrfs", "filesystems to act on, separated by commas; overlay is not among them yet")
+	fsFlag      = flag.String("fs", "tmpfs,ext4,btrfs,vfat,overlay-ext4", "filesystems to act on, separated by commas; overlay-ext4 has its layers on ext4")
 	opsFlag     = flag.Int("ops", 4000, "how many operations to do")
 	stepsFlag   = flag.Int("steps", 400, "how many of them make an episode")
 	seedFlag    = flag.Uint64("seed", 0, "the seed of the first episode, the next have the next ones; 0 takes one from the clock")
@@ -99,14 +99,8 @@ func available(t *testing.T) (have []string) {
 		t.Fatal(err)
 	}
 	for name := range strings.SplitSeq(*fsFlag, ",") {
-		mkfs := filesystems[name].mkfs
-		missing := !slices.Contains(strings.Fields(string(known)), name)
-		if mkfs != nil && !missing {
-			_, err := exec.LookPath(mkfs[0])
-			missing = err != nil
-		}
-		if missing {
-			t.Logf("without %s: the kernel or mkfs is missing", name)
+		if why := lacks(name, strings.Fields(string(known)), have); why != "" {
+			t.Logf("without %s: %s", name, why)
 			continue
 		}
 		have = append(have, name)
@@ -114,8 +108,27 @@ func available(t *testing.T) (have []string) {
 	return have
 }
 
-// stage sets a stage for one test.
-func stage(t *testing.T) *Stage {
+// lacks returns why a filesystem is left out here, or "".
+func lacks(name string, known, have []string) string {
+	kind, layers := kindOf(name), layersOn(name)
+	switch {
+	case slices.Contains(backends[*backendFlag].refuses, kind):
+		return "the backend " + *backendFlag + " refuses it"
+	case !slices.Contains(known, kind):
+		return "the kernel has none"
+	case layers != "" && !slices.Contains(have, layers):
+		return "there is no " + layers + " for its layers"
+	}
+	if mkfs := filesystems[kind].mkfs; mkfs != nil {
+		if _, err := exec.LookPath(mkfs[0]); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// stage sets a stage for one test, on some filesystems.
+func stage(t *testing.T, filesystems []string) *Stage {
 	t.Helper()
 	dir, err := os.MkdirTemp(base, "")
 	if err != nil {
@@ -124,7 +137,7 @@ func stage(t *testing.T) *Stage {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir, *fimFlag, *backendFlag, available(t), *patience)
+	s, err := Open(dir, *fimFlag, *backendFlag, filesystems, *patience)
 	if err != nil {
 		t.Fatal(err)
 	}

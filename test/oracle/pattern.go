@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -13,12 +14,9 @@ type patterns struct{ include, exclude []string }
 // covers tells whether a path is watched.
 func (p patterns) covers(file string) bool { return anyOf(p.include, file) && !anyOf(p.exclude, file) }
 
-// doubted tells whether a path is not watched, but looks so to who takes any glob inside
-// a component for * and knows no excludes, as fim's kernel side may.
-func (p patterns) doubted(file string) bool {
-	if p.covers(file) {
-		return false
-	}
+// doubts tells whether a path looks watched to who takes any glob inside a component for
+// * and knows no excludes, as fim's kernel side may.
+func (p patterns) doubts(file string) bool {
 	for _, one := range p.include {
 		coarse := split(one)
 		for i, c := range coarse {
@@ -75,4 +73,40 @@ func (p patterns) leads(dir string) bool {
 		}
 	}
 	return false
+}
+
+// concern is what patterns have to do with a path.
+type concern int
+
+const (
+	nothing concern = iota
+	leading         // a directory, and they may name something below
+	covered
+)
+
+// choose returns the path, out of several of one thing, that patterns have most to do
+// with, the first of equals: by that it is told. Leading counts where directories move.
+func (p patterns) choose(files []string, moves bool) (best string, most concern) {
+	for i, file := range files {
+		how := nothing
+		switch {
+		case p.covers(file):
+			how = covered
+		case moves && p.leads(file):
+			how = leading
+		}
+		if i == 0 || how > most {
+			best, most = file, how
+		}
+	}
+	return best, most
+}
+
+// doubted tells whether a place is not watched, but fim's kernel side may think so: it
+// does not know what mounts hide either.
+func (p patterns) doubted(at place) bool {
+	if _, how := p.choose(at.hosts, false); how == covered {
+		return false
+	}
+	return slices.ContainsFunc(slices.Concat(at.hosts, at.hidden), p.doubts)
 }

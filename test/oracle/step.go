@@ -12,7 +12,7 @@ import (
 type Step struct {
 	Worker int
 	Do     string
-	// A and B are names of the worker's own; moves have none.
+	// A and B are names of the worker's own; moves and mounts have none.
 	A, B Name
 	// N is a size, mode, flag or number; what it means depends on Do.
 	N int
@@ -52,6 +52,15 @@ const (
 )
 
 func (s Step) moves() bool { return s.Do == moveHub || s.Do == moveNest || s.Do == swapHubs }
+
+// remounts are the steps that change the mounts of a worker's process.
+const (
+	bindPart  = "bind-part"  // part N of the world at a point of two, View
+	coverArea = "cover-area" // a filesystem in memory over area N
+	unmount   = "unmount"    // the N-th of those that came, lazily for half of View
+)
+
+func (s Step) remounts() bool { return s.Do == bindPart || s.Do == coverArea || s.Do == unmount }
 
 // Steps is a plan, one step a line.
 type Steps []Step

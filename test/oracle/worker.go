@@ -11,10 +11,11 @@ import (
 type worker struct {
 	*line
 	world *World
-	fs    string
 	nests [2]int
-	// views are the mounts that its process has of the world; the first shows it all.
-	views []view
+	// names is the mounts that its process has of the world.
+	names *namespace
+	// spare is a directory outside of the world to mount something at.
+	spare string
 	held  *entry
 	// opening is what was told of the file that is held.
 	opening *opening
@@ -22,6 +23,8 @@ type worker struct {
 	backend backend
 	// quiet waits until nothing is left that a backend could merge with what comes.
 	quiet func() error
+	// sync waits until all that was done is told.
+	sync func() error
 
 	ops  int
 	want []Expect
@@ -30,27 +33,27 @@ type worker struct {
 // do does one step. What it finds at its names, and where these are, stays so until it
 // is done: the names are its own, and no directory above moves.
 func (w *worker) do(s Step) error {
-	if s.moves() {
+	switch {
+	case s.moves():
 		return w.move(s)
+	case s.remounts():
+		return w.remount(s)
 	}
 	w.world.mu.RLock()
 	defer w.world.mu.RUnlock()
 	a, b := w.name(s.A), w.name(s.B)
-	v := pick(w.views, s.View, w.rel(a), w.rel(b))
-	if s.Do == "hold" {
-		v = w.views[0] // the others may lose sight of it
-	}
-	at, bt := place{w.world, w.rel(a), v}, place{w.world, w.rel(b), v}
-	answer, err := w.line.do(Call{Do: s.Do, A: at.seen(), B: bt.seen(), N: s.N, Nobody: s.Nobody})
+	m := w.names.pick(s.View, w.world.tree, w.rel(a), w.rel(b))
+	at, bt := w.spot(m, w.rel(a)), w.spot(m, w.rel(b))
+	answer, err := w.line.do(Call{Do: s.Do, A: at.seen, B: bt.seen, N: s.N, Nobody: s.Nobody})
 	if err != nil {
 		return err
 	}
 	spots := map[Spot]place{atA: at, atB: bt}
 	if w.held != nil {
-		spots[held] = place{w.world, path.Join(w.world.nest(w.held.nest), w.held.rel()), w.held.view}
+		spots[held] = w.world.place(w.names, w.held.via, w.held.at())
 	}
 	w.told(s, answer, spots)
-	w.follow(s, a, b, v, answer)
+	w.follow(s, a, b, at, answer)
 	return nil
 }
 
@@ -65,9 +68,9 @@ func (w *worker) move(s Step) error {
 	if err := w.quiet(); err != nil {
 		return err
 	}
-	v := pick(w.views, s.N, m.from, m.to)
-	at, bt := place{w.world, m.from, v}, place{w.world, m.to, v}
-	c := Call{Do: "rename", A: at.seen(), B: bt.seen(), Nobody: s.Nobody}
+	via := w.names.pickOpen(s.N, w.world.tree, m.from, m.to)
+	at, bt := w.spot(via, m.from), w.spot(via, m.to)
+	c := Call{Do: "rename", A: at.seen, B: bt.seen, Nobody: s.Nobody}
 	if m.exchange {
 		c.Do = "exchange"
 	}
@@ -86,27 +89,37 @@ func (w *worker) name(n Name) ownName { return ownName{w.nests[n.Nest], n.Rel} }
 
 func (w *worker) rel(n ownName) string { return path.Join(w.world.nest(n.nest), n.rel) }
 
+// spot returns where the path leads that a mount names something of the world by: what
+// is there unless something lies over it.
+func (w *worker) spot(m *mounted, rel string) place {
+	file, _ := m.path(w.world.tree, rel)
+	via, rel := w.names.find(file)
+	p := w.world.place(w.names, via, rel)
+	p.seen, p.via = file, via
+	return p
+}
+
 // told adds what must be told of an answer.
 func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 	w.ops++
-	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid}
+	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid, fresh: w.world.fresh}
 	opened := &opening{first: unsized}
 	for _, f := range a.Facts {
 		o := opened
 		if f.At == held {
 			o = w.opening
 		}
-		host := spots[f.At].host()
+		at := spots[f.At]
+		host, _ := w.watched.choose(at.hosts, false)
 		alias := !w.backend.merges && f.mayBeAlias()
-		t := o.note(&f, w.watched.covers(host), w.watched.doubted(host) || alias, time.Now())
-		r, ok := scene.expects(f)
-		e := Expect{Record: r}
+		t := o.note(&f, w.watched.covers(host), w.watched.doubted(at) || alias, time.Now())
+		e, ok := scene.expects(f)
 		if !ok && alias {
-			e, ok, t = scene.aliased(f, r), true, manner{maybe: true}
+			e, ok, t = scene.aliased(f, e.Record), true, manner{maybe: true}
 		}
 		if ok && !w.backend.silent(f, t) {
 			e.Step = s.String()
-			w.want = append(w.want, w.backend.limit(e, f, t, w.fs))
+			w.want = append(w.want, w.backend.limit(e, f, t, at.tree.fs))
 		}
 	}
 	if s.Do == "hold" && w.held == nil {
@@ -115,25 +128,20 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 }
 
 // follow keeps in mind what the file that is held is called.
-func (w *worker) follow(s Step, a, b ownName, v view, answer Answer) {
+func (w *worker) follow(s Step, a, b ownName, at place, answer Answer) {
 	switch {
 	case s.Do == "hold" && w.held == nil:
-		w.hold(a, v, answer)
+		if answer.Open {
+			w.held = newEntry(a, at.via)
+		}
 	case s.Do == "drop":
 		w.held = nil
-	case w.held == nil || len(answer.Facts) == 0:
+	case w.held == nil || len(answer.Facts) == 0 || at.tree != w.held.via.tree:
 	case s.Do == "unlink" || s.Do == "rmdir":
 		w.held.removed(a)
 	case s.Do == "rename" && len(answer.Facts) == 2:
 		w.held.exchanged(a, b)
 	case s.Do == "rename":
 		w.held.renamed(a, b)
-	}
-}
-
-// hold remembers the file that was opened, if one was.
-func (w *worker) hold(a ownName, v view, answer Answer) {
-	if answer.Open {
-		w.held = newEntry(a, v)
 	}
 }

@@ -3,11 +3,14 @@
 package oracle
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // areas are the directories of a world that hubs lie in: watched, not watched, and
@@ -20,10 +23,16 @@ const hubCount = 3
 // and a nest holds the names of one worker.
 type World struct {
 	root string // on the host
-	// mu is held for writing while a directory moves, for reading by all else.
+	// mu is held for writing while a directory moves or a mount comes or goes, for reading
+	// by all else.
 	mu    sync.RWMutex
 	hubs  []string // where each is, below root
 	nests []nest
+	tree  *tree
+	// host is the host's mount namespace, own that of one process.
+	host, own *namespace
+	// fresh says that fim may not have seen the last change of mounts.
+	fresh bool
 }
 
 type nest struct {
@@ -31,8 +40,8 @@ type nest struct {
 	name string
 }
 
-// newWorld makes the directories of a world for a number of workers.
-func newWorld(root string, workers int) (*World, error) {
+// newWorld lays out a world for a number of workers.
+func newWorld(root, fs string, workers int) *World {
 	w := &World{root: root}
 	for i := range hubCount {
 		w.hubs = append(w.hubs, fmt.Sprintf("%s/h%d", areas[i%len(areas)], i))
@@ -40,58 +49,45 @@ func newWorld(root string, workers int) (*World, error) {
 	for i := range 2 * workers {
 		w.nests = append(w.nests, nest{i % hubCount, fmt.Sprintf("n%d", i)})
 	}
-	for _, area := range areas {
-		if err := os.MkdirAll(path.Join(root, area), 0o755); err != nil {
-			return nil, err
+	w.tree = &tree{fs, w.nest}
+	return w
+}
+
+// bindPoint is a directory in a watched area that nothing but a mount is made of.
+const bindPoint = "in/at"
+
+// furnish makes the directories of a world below root, and a few files to begin with.
+func (w *World) furnish(root string) error {
+	for _, dir := range append([]string{bindPoint}, areas...) {
+		if err := os.MkdirAll(path.Join(root, dir), 0o755); err != nil {
+			return err
 		}
 	}
 	for i := range w.nests {
-		if err := os.MkdirAll(path.Join(root, w.nest(i), "d0", "d1"), 0o755); err != nil {
-			return nil, err
+		at := path.Join(root, w.nest(i))
+		err := errors.Join(os.MkdirAll(path.Join(at, "d0", "d1"), 0o755), os.Mkdir(path.Join(at, "d1"), 0o755), os.WriteFile(path.Join(at, "f0"), []byte("hello"), 0o644),
+			os.WriteFile(path.Join(at, "d0", "f0"), nil, 0o644))
+		if err != nil {
+			return err
+		}
+		if err := unix.Symlink("no/where", path.Join(at, "g0")); err != nil && err != unix.EPERM { // which vfat says
+			return err
 		}
 	}
-	return w, nil
+	return nil
 }
 
 // nest returns where a nest is now, below root.
 func (w *World) nest(i int) string { return path.Join(w.hubs[w.nests[i].hub], w.nests[i].name) }
 
-// place is where something is: below the root of its world, and the mount through
-// which a process says so.
-type place struct {
-	world *World
-	rel   string
-	view  view
-}
-
-func (p place) host() string { return p.world.root + "/" + p.rel }
-
-func (p place) seen() string { return p.view.path(p.rel) }
-
-// view is a mount as a process has it: a path, and which directory of the world is
-// there.
-type view struct{ at, shows string }
-
-// reaches tells whether a path below the world's root can be named through v.
-func (v view) reaches(rel string) bool { return v.shows == "" || strings.HasPrefix(rel, v.shows+"/") }
-
-func (v view) path(rel string) string {
-	if v.shows != "" {
-		rel = strings.TrimPrefix(rel, v.shows+"/")
-	}
-	return v.at + "/" + rel
-}
-
-// pick returns the n-th of the views that reach all of the paths. The first of them
-// shows the whole world.
-func pick(views []view, n int, rels ...string) view {
-	v := views[n%len(views)]
-	for _, rel := range rels {
-		if !v.reaches(rel) {
-			return views[0]
+// below returns the nests that lie below a directory.
+func (w *World) below(dir string) (all []int) {
+	for i := range w.nests {
+		if strings.HasPrefix(w.nest(i), dir+"/") {
+			all = append(all, i)
 		}
 	}
-	return v
+	return all
 }
 
 // move is what a step that moves directories does: the paths to exchange or rename,

@@ -23,7 +23,7 @@ var (
 	opsFlag    = flag.Int("ops", 2000, "how many operations to do")
 	seedFlag   = flag.Uint64("seed", 0, "as of test/oracle")
 	breakFlag  = flag.String("break", "", "as of test/oracle")
-	fsFlag     = flag.String("fs", "tmpfs,ext4,btrfs", "as of test/oracle")
+	fsFlag     = flag.String("fs", "tmpfs,ext4,btrfs,vfat,overlay-ext4", "as of test/oracle")
 	limitFlag  = flag.Duration("limit", 10*time.Minute, "how long the guest may take")
 )
 
@@ -31,7 +31,7 @@ var (
 const repository = "../../.."
 
 // The guest has one processor: see the package comment of test/scenario/vm.
-const script = `for m in xfs btrfs overlay loop; do modprobe $m; done
+const script = `for m in xfs btrfs vfat overlay loop; do modprobe $m; done
 ./oracle.test -test.v=test2json -test.run TestNothing -test.timeout 12h -fim ./fim -backend ebpf -patience 2m -tries 60 \
 	-ops %d -seed %d -break "%s" -fs %s 2>&1
 `
