@@ -2,7 +2,10 @@
 
 package oracle
 
-import "slices"
+import (
+	"os"
+	"slices"
+)
 
 // backend is what one of fim's backends can know.
 type backend struct {
@@ -81,17 +84,13 @@ func (b backend) limit(e Expect, f Fact, t manner, fs string) Expect {
 }
 
 // attempts are the filesystems on which only the attempt to write is seen.
-var attempts = []string{"btrfs", "overlay"}
+var attempts = []string{"btrfs"}
 
-// limitDevice says where the device that stat(2) shows is not that of the kernel's
-// superblock: those of btrfs have one for each subvolume. On overlayfs it may be known or
-// not, but is no other.
+// limitDevice says where the device that stat(2) shows is not known: that of a subvolume
+// of btrfs where the kernel tells nobody the types of the module.
 func limitDevice(e *Expect, fs string) {
-	switch fs {
-	case "btrfs":
+	if _, err := os.Stat("/sys/kernel/btf/btrfs"); fs == "btrfs" && err != nil {
 		e.Record["dev"] = absent
-	case "overlay":
-		e.May = append(e.May, "dev")
 	}
 }
 
