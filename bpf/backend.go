@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/strays"
 	"github.com/falco-fim/fim/watch"
 )
 
@@ -60,6 +61,12 @@ type Options struct {
 	// Alias returns the place by which a file is watched that was used by a name
 	// which is not, and the pattern; ok is false if there is none. Nil: there never is.
 	Alias func(dev, inode uint64, used []byte) (place Place, pattern []byte, ok bool)
+	// Follow is empty, and takes in what is moved out of the watched places, which goes on
+	// being told of. Nil: it does not.
+	Follow *strays.Table
+	// Stat returns what stat(2) shows of a path on the host now, which is no symbolic
+	// link; zeros where it shows nothing. It is needed with Follow.
+	Stat func(path []byte) (dev, inode uint64)
 
 	flavours traits // for tests: instead of the kernel's own
 	force    bool
@@ -70,13 +77,20 @@ type Options struct {
 // which files have several.
 var naming = []event.Op{event.OpRename, event.OpLink, event.OpUnlink}
 
+// upkeep says whether an operation may be seen for what it tells of names alone.
+func upkeep(op event.Op) bool { return slices.Contains(naming, op) || op == event.OpRmdir }
+
 // seen are the operations that the programs send.
 func (o *Options) seen() []event.Op {
-	if o.Learn == nil {
-		return o.Ops
+	var more []event.Op
+	if o.Learn != nil || o.Follow != nil {
+		more = append(more, naming...)
+	}
+	if o.Follow != nil {
+		more = append(more, event.OpRmdir) // a directory may be followed no longer
 	}
 	all := slices.Clone(o.Ops)
-	for _, op := range naming {
+	for _, op := range more {
 		if !slices.Contains(all, op) {
 			all = append(all, op)
 		}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/strays"
 )
 
 // paths are the buffers that an event's names live in until the next one.
@@ -31,7 +32,9 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 		e.Res = event.SuccessBytes
 	}
 	b.paths.buf = b.paths.buf[:0]
-	if !b.match(r, e) {
+	ours := b.match(r, e)
+	b.gone(r)
+	if !ours {
 		return false
 	}
 	e.Truncated = r.has(trampolinesFlagFLAG_CUT)
@@ -43,7 +46,7 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 }
 
 // alias decides whether the file is watched by another name than the one that was
-// used. What was done to the file has its watched name; what was done to a name has
+// used, or was moved out of where it is watched. What was done to the file has its watched name; what was done to a name has
 // that.
 func (b *Backend) alias(r *raw, e *event.Event) bool {
 	var place Place
@@ -51,6 +54,9 @@ func (b *Backend) alias(r *raw, e *event.Event) bool {
 	ok := false
 	if b.o.Alias != nil {
 		place, pattern, ok = b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
+	}
+	if !ok && b.followed(r, e) {
+		return true
 	}
 	if !ok {
 		b.paths.unlike.Add(1)
@@ -70,7 +76,7 @@ func (b *Backend) learn(r *raw, e *event.Event) bool {
 	if b.o.Learn != nil && !e.Failed && r.Ino != 0 && (r.Now.Nlink > 1 || slices.Contains(naming, e.Op)) {
 		b.o.Learn(r.dev(), e)
 	}
-	return b.asked>>e.Op&1 != 0 || e.Failed && !slices.Contains(naming, e.Op)
+	return b.asked>>e.Op&1 != 0 || e.Failed && !upkeep(e.Op)
 }
 
 func (b *Backend) actor(r *raw, p *event.Process) {
@@ -124,18 +130,20 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 	if !r.placeable() {
 		return !r.has(trampolinesFlagFLAG_ALIAS) || b.alias(r, e)
 	}
-	host, how, seen := b.side(r, r.path, e)
-	e.File.HostPath = host
+	side := b.side(r, r.path, &r.Path, e)
+	e.File.HostPath = side.host
+	how, seen := side.how, side.seen
 	if len(r.old) > 0 {
 		var old event.Event
-		oldHost, oldHow, oldSeen := b.side(r, r.old, &old)
-		e.Old.HostPath = oldHost
-		if oldHow > how {
+		from := b.side(r, r.old, &r.Old, &old)
+		e.Old.HostPath = from.host
+		if from.how > how {
 			e.Watch, e.Reason = old.Watch, old.Reason
 		}
-		how, seen = max(how, oldHow), seen || oldSeen
+		how, seen = max(how, from.how), seen || from.seen
+		defer b.moved(r, from, side)
 	}
-	if how == notOurs && (r.has(trampolinesFlagFLAG_ALIAS) || seen && r.Now.Nlink > 1) {
+	if how == notOurs && (r.has(trampolinesFlagFLAG_ALIAS) || seen && (r.Now.Nlink > 1 || r.follows())) {
 		return b.alias(r, e) // also where the kernel side took this name for a watched one
 	}
 	if how == notOurs && seen {
@@ -158,23 +166,44 @@ const (
 	covered         // a pattern names it
 )
 
-// side places one name on the host: the path that a pattern names if there is
-// one, else the first. seen says that there is any.
-func (b *Backend) side(r *raw, names []byte, e *event.Event) (host []byte, how concern, seen bool) {
+// sighting is one name of a record, placed on the host.
+type sighting struct {
+	host []byte
+	how  concern
+	seen bool // there is such a place
+	// by is what patterns look at: mostly host.
+	by strays.Side
+}
+
+// side places one name on the host: at the path that a pattern names if there is
+// one, else at the first.
+func (b *Backend) side(r *raw, names []byte, at *trampolinesNames, e *event.Event) (s sighting) {
+	inFS := b.place(r, names, e, &s)
+	if how := b.inside(r, inFS, e, s.how); how != s.how {
+		s.how, s.by.Path = how, inFS
+	}
+	if s.how == notOurs {
+		b.beneath(r, names, at, e, &s)
+	}
+	return s
+}
+
+// place does so by the paths on the host alone, and returns that inside the filesystem.
+func (b *Backend) place(r *raw, names []byte, e *event.Event, s *sighting) (inFS []byte) {
 	p := &b.paths
 	start := len(p.buf)
 	p.buf = rooted(appendPath(p.buf, names), start)
-	inFS := p.buf[start:]
+	inFS = p.buf[start:]
 	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS)
-	host, how = b.choose(r, e)
-	seen = len(p.places) > 0
-	if how < covered && r.layered() {
-		host, how, seen = b.below(r, names, host, how, seen, e)
+	s.seen = len(p.places) > 0
+	s.host, s.how = b.choose(r, e)
+	if s.how < covered && r.layered() {
+		b.below(r, names, e, s)
 	}
-	if how = b.inside(r, inFS, e, how); !seen {
-		seen = how != notOurs
+	if s.how != notOurs {
+		s.by.Path = s.host
 	}
-	return host, how, seen
+	return inFS
 }
 
 // choose is the place that a pattern names if there is one, else the first.
@@ -199,21 +228,21 @@ func (b *Backend) choose(r *raw, e *event.Event) (host []byte, how concern) {
 
 // below places the file of the upper layer that an overlay shows under these names: that
 // counts where a pattern names it, or nothing on the host shows the overlay.
-func (b *Backend) below(r *raw, names, host []byte, how concern, seen bool, e *event.Event) ([]byte, concern, bool) {
+func (b *Backend) below(r *raw, names []byte, e *event.Event, s *sighting) {
 	p := &b.paths
 	start := len(p.buf)
 	p.buf = rooted(appendPath(appendPath(p.buf, r.layer), names), start)
 	p.places = b.o.Place(p.places[:0], r.Time, encoded(r.LayerDev), p.buf[start:])
 	var there event.Event
 	path, concerns := b.choose(r, &there)
-	if len(p.places) == 0 || seen && concerns <= how {
-		return host, how, seen
+	if len(p.places) == 0 || s.seen && concerns <= s.how {
+		return
 	}
 	e.File.Mountpoint, e.File.FSType = there.File.Mountpoint, overlayName
-	if concerns > how {
+	if concerns > s.how {
 		e.Watch = there.Watch
 	}
-	return path, max(how, concerns), true
+	s.host, s.how, s.seen = path, max(s.how, concerns), true
 }
 
 // overlayName is how mount tables call overlayfs.

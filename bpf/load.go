@@ -139,6 +139,9 @@ func prepare(spec *ebpf.CollectionSpec, all []*planned, s sizes, c constants) er
 	} {
 		spec.Maps[name].MaxEntries = n
 	}
+	if c.follow == 0 {
+		spec.Maps["followed"].MaxEntries = 1
+	}
 	return c.set(spec)
 }
 
@@ -160,6 +163,7 @@ type constants struct {
 	failed     uint32 // 1: refused attempts are asked for
 	start      uint32 // state of the host's root directory
 	containers uint32 // 1: the root of each overlay filesystem counts as the host's
+	follow     uint32 // 1: what is moved out of the watched places is followed
 	resolves   uint32 // 1: the end of each operation is watched, so one unseen was missed
 }
 
@@ -173,6 +177,9 @@ func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (
 	if o.Containers {
 		c.containers = 1
 	}
+	if o.Follow != nil {
+		c.follow = 1
+	}
 	if t.preemptible && !slices.ContainsFunc(all, func(p *planned) bool { return p.missesEnding(parted) }) {
 		c.resolves = 1
 	}
@@ -180,7 +187,7 @@ func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (
 }
 
 func (c constants) set(spec *ebpf.CollectionSpec) error {
-	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["start"].Set(c.start), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves), spec.Variables["containers"].Set(c.containers))
+	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["start"].Set(c.start), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves), spec.Variables["containers"].Set(c.containers), spec.Variables["follow"].Set(c.follow))
 }
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {

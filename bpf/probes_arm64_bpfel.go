@@ -25,6 +25,7 @@ const (
 	probesMapDirties                           = "dirties"
 	probesMapEdges                             = "edges"
 	probesMapExecs                             = "execs"
+	probesMapFollowed                          = "followed"
 	probesMapFrames                            = "frames"
 	probesMapIdle                              = "idle"
 	probesMapInodes                            = "inodes"
@@ -122,6 +123,7 @@ const (
 	probesVarAttentive                         = "attentive"
 	probesVarContainers                        = "containers"
 	probesVarControl                           = "control"
+	probesVarFollow                            = "follow"
 	probesVarMayOpenAt                         = "may_open_at"
 	probesVarMountLock                         = "mount_lock"
 	probesVarNotifyChangeAt                    = "notify_change_at"
@@ -284,6 +286,7 @@ type probesMapSpecs struct {
 	Dirties    *ebpf.MapSpec `ebpf:"dirties"`
 	Edges      *ebpf.MapSpec `ebpf:"edges"`
 	Execs      *ebpf.MapSpec `ebpf:"execs"`
+	Followed   *ebpf.MapSpec `ebpf:"followed"`
 	Frames     *ebpf.MapSpec `ebpf:"frames"`
 	Idle       *ebpf.MapSpec `ebpf:"idle"`
 	Inodes     *ebpf.MapSpec `ebpf:"inodes"`
@@ -315,6 +318,7 @@ type probesVariableSpecs struct {
 	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
 	Containers           *ebpf.VariableSpec `ebpf:"containers"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
+	Follow               *ebpf.VariableSpec `ebpf:"follow"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
 	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
@@ -377,6 +381,7 @@ type probesMaps struct {
 	Dirties    *ebpf.Map `ebpf:"dirties"`
 	Edges      *ebpf.Map `ebpf:"edges"`
 	Execs      *ebpf.Map `ebpf:"execs"`
+	Followed   *ebpf.Map `ebpf:"followed"`
 	Frames     *ebpf.Map `ebpf:"frames"`
 	Idle       *ebpf.Map `ebpf:"idle"`
 	Inodes     *ebpf.Map `ebpf:"inodes"`
@@ -410,6 +415,7 @@ func (m *probesMaps) Close() error {
 		m.Dirties,
 		m.Edges,
 		m.Execs,
+		m.Followed,
 		m.Frames,
 		m.Idle,
 		m.Inodes,
@@ -442,6 +448,7 @@ type probesVariables struct {
 	Attentive            *ebpf.Variable `ebpf:"attentive"`
 	Containers           *ebpf.Variable `ebpf:"containers"`
 	Control              *ebpf.Variable `ebpf:"control"`
+	Follow               *ebpf.Variable `ebpf:"follow"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
 	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`

@@ -159,43 +159,76 @@ func (s *seeder) each(survey uint32, f func(address uint64, row *trampolinesSeed
 // to something better. Where joins would be too many the kernel answers "unknown"
 // and Go decides.
 func (s *seeder) supply(c trampolinesSettings) (more bool, err error) {
-	var pairs []trampolinesPair
-	var states []uint32
-	add := func(a, b uint32) bool {
-		p := trampolinesPair{A: min(a, b), B: max(a, b)}
-		if p.A == p.B || p.A == watch.Dead || s.pairs[p] || len(s.pairs) >= maxJoins {
-			return false
-		}
-		s.pairs[p] = true
-		pairs, states = append(pairs, p), append(states, s.dfa.Join(p.A, p.B))
-		return true
-	}
-	more = add(c.Lacks[0], c.Lacks[1])
+	var made joins
+	more = s.join(&made, c.Lacks[0], c.Lacks[1])
 	err = s.each(c.Survey, func(_ uint64, row *trampolinesSeed, state uint32, ok bool) {
-		if !ok || row.Bind == 0 || state == unknown {
-			return
-		}
-		end := s.dfa.First() + uint32(s.dfa.Len())
-		for n := s.dfa.First(); n < end; n++ {
-			add(n, state)
+		if ok && row.Bind != 0 {
+			s.joinAll(&made, state)
 		}
 	})
 	if err != nil {
 		return false, err
 	}
 	if s.containers { // where climbs pass an overlay's root directory
-		for n := s.dfa.First(); n < s.dfa.First()+uint32(s.dfa.Len()); n++ {
-			add(n, s.dfa.Start())
-		}
+		s.joinAll(&made, s.dfa.Start())
 	}
+	return more, s.send(&made)
+}
+
+// joins are pairs of states and what each makes.
+type joins struct {
+	pairs  []trampolinesPair
+	states []uint32
+}
+
+// join adds that of two states, if it was never made.
+func (s *seeder) join(made *joins, a, b uint32) bool {
+	p := trampolinesPair{A: min(a, b), B: max(a, b)}
+	if p.A == p.B || p.A == watch.Dead || s.pairs[p] || len(s.pairs) >= maxJoins {
+		return false
+	}
+	s.pairs[p] = true
+	made.pairs, made.states = append(made.pairs, p), append(made.states, s.dfa.Join(p.A, p.B))
+	return true
+}
+
+// joinAll adds those of a state with each.
+func (s *seeder) joinAll(made *joins, state uint32) {
+	if state == unknown {
+		return
+	}
+	end := s.dfa.First() + uint32(s.dfa.Len())
+	for n := s.dfa.First(); n < end; n++ {
+		s.join(made, n, state)
+	}
+}
+
+func (s *seeder) send(made *joins) error {
 	if err := ship(s.objects, s.dfa, s.shipped); err != nil {
-		return false, err
+		return err
 	}
 	s.shipped = s.dfa.First() + uint32(s.dfa.Len())
-	if err := update(s.objects.table("joins"), pairs, states); err != nil {
-		return false, fmt.Errorf("write the automaton's joins: %w", err)
+	if err := update(s.objects.table("joins"), made.pairs, made.states); err != nil {
+		return fmt.Errorf("write the automaton's joins: %w", err)
 	}
-	return more, nil
+	return nil
+}
+
+// follow sends the joins that a directory needs which was moved out with a state.
+func (s *seeder) follow(inode uint64, dev uint32) error {
+	return undisturbed(func() error {
+		var note trampolinesFollowed
+		err := s.objects.table("followed").Lookup(trampolinesInodeKey{Ino: inode, Dev: dev}, &note)
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return nil // gone meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("read what is followed: %w", err)
+		}
+		var made joins
+		s.joinAll(&made, note.State)
+		return s.send(&made)
+	})
 }
 
 // unknown is the state of what the kernel cannot tell (src/automaton.h).
@@ -223,11 +256,14 @@ const (
 	armDrop   = 3
 	armArrive = 4
 	armInode  = 5
+	armForget = 6
 )
 
 // run runs the program "arm" in this thread.
-func run(o *objects, what, with uint64) error {
-	if _, err := o.program("arm").Run(&ebpf.RunOptions{Context: [2]uint64{what, with}}); err != nil {
+func run(o *objects, what uint64, with ...uint64) error {
+	context := [4]uint64{what}
+	copy(context[1:], with)
+	if _, err := o.program("arm").Run(&ebpf.RunOptions{Context: context}); err != nil {
 		return fmt.Errorf("run a BPF program (needs kernel 5.10): %w", err)
 	}
 	return nil
@@ -240,4 +276,4 @@ func (s *seeder) control() (c trampolinesSettings, err error) {
 
 // bump voids all tags. A program does it, so that it is one atomic step among
 // those of renames.
-func (s *seeder) bump() error { return run(s.objects, armBump, 0) }
+func (s *seeder) bump() error { return run(s.objects, armBump) }

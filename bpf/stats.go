@@ -194,6 +194,9 @@ func (l *losses) next(b *Backend, e *event.Event) bool {
 func (l *losses) look(b *Backend) {
 	before := l.now
 	l.now = [len(lossReasons)]uint64{3: b.paths.undecided.Load(), 4: b.skipped()}
+	if b.o.Follow != nil {
+		l.now[1] = b.o.Follow.Refused()
+	}
 	if l.now[4] != before[4] {
 		// What was skipped may have been a rename or a mount: nothing can be trusted.
 		l.skips++

@@ -153,8 +153,18 @@ const (
 	trampolinesFlagFLAG_TEXT_CUT   trampolinesFlag = 16384
 	trampolinesFlagFLAG_UPPER      trampolinesFlag = 65536
 	trampolinesFlagFLAG_LOWER      trampolinesFlag = 131072
+	trampolinesFlagFLAG_ENDS       trampolinesFlag = 262144
 	trampolinesFlagFLAG_ALIAS      trampolinesFlag = 32768
 )
+
+type trampolinesFollowed struct {
+	_          structs.HostLayout
+	Since      uint64
+	Generation uint32
+	State      uint32
+	Told       uint32
+	Unused     uint32
+}
 
 type trampolinesFrameKey struct {
 	_   structs.HostLayout
@@ -200,10 +210,11 @@ type trampolinesMove struct {
 
 type trampolinesNames struct {
 	_       structs.HostLayout
+	Tree    uint64
 	Bytes   uint16
 	Count   uint16
 	InMount uint16
-	Unused  uint16
+	Below   uint16
 }
 
 type trampolinesOp uint32
@@ -302,6 +313,7 @@ type trampolinesRecord struct {
 	OldIno      uint64
 	Magic       uint64
 	RealIno     uint64
+	Followed    uint64
 	Now         trampolinesAttributes
 	Before      trampolinesAttributes
 	Dev         uint32
@@ -377,6 +389,9 @@ type trampolinesScratch struct {
 		InMount uint32
 		End     uint32
 		Flags   uint32
+		Tree    uint64
+		Below   uint32
+		Unused  uint32
 	}
 	Origin struct {
 		_             structs.HostLayout
@@ -438,6 +453,10 @@ type trampolinesSettings struct {
 	Stale    uint32
 	Sown     uint32
 	Linked   uint32
+	Followed uint32
+	Trees    uint32
+	Forgets  uint32
+	Unused   uint32
 }
 
 type trampolinesStash struct {
@@ -561,6 +580,7 @@ const (
 	trampolinesMapDirties                           = "dirties"
 	trampolinesMapEdges                             = "edges"
 	trampolinesMapExecs                             = "execs"
+	trampolinesMapFollowed                          = "followed"
 	trampolinesMapFrames                            = "frames"
 	trampolinesMapIdle                              = "idle"
 	trampolinesMapInodes                            = "inodes"
@@ -668,6 +688,7 @@ const (
 	trampolinesVarAttentive                         = "attentive"
 	trampolinesVarContainers                        = "containers"
 	trampolinesVarControl                           = "control"
+	trampolinesVarFollow                            = "follow"
 	trampolinesVarMayOpenAt                         = "may_open_at"
 	trampolinesVarMountLock                         = "mount_lock"
 	trampolinesVarNotifyChangeAt                    = "notify_change_at"
@@ -840,6 +861,7 @@ type trampolinesMapSpecs struct {
 	Dirties    *ebpf.MapSpec `ebpf:"dirties"`
 	Edges      *ebpf.MapSpec `ebpf:"edges"`
 	Execs      *ebpf.MapSpec `ebpf:"execs"`
+	Followed   *ebpf.MapSpec `ebpf:"followed"`
 	Frames     *ebpf.MapSpec `ebpf:"frames"`
 	Idle       *ebpf.MapSpec `ebpf:"idle"`
 	Inodes     *ebpf.MapSpec `ebpf:"inodes"`
@@ -871,6 +893,7 @@ type trampolinesVariableSpecs struct {
 	Attentive            *ebpf.VariableSpec `ebpf:"attentive"`
 	Containers           *ebpf.VariableSpec `ebpf:"containers"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
+	Follow               *ebpf.VariableSpec `ebpf:"follow"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
 	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
@@ -933,6 +956,7 @@ type trampolinesMaps struct {
 	Dirties    *ebpf.Map `ebpf:"dirties"`
 	Edges      *ebpf.Map `ebpf:"edges"`
 	Execs      *ebpf.Map `ebpf:"execs"`
+	Followed   *ebpf.Map `ebpf:"followed"`
 	Frames     *ebpf.Map `ebpf:"frames"`
 	Idle       *ebpf.Map `ebpf:"idle"`
 	Inodes     *ebpf.Map `ebpf:"inodes"`
@@ -966,6 +990,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Dirties,
 		m.Edges,
 		m.Execs,
+		m.Followed,
 		m.Frames,
 		m.Idle,
 		m.Inodes,
@@ -998,6 +1023,7 @@ type trampolinesVariables struct {
 	Attentive            *ebpf.Variable `ebpf:"attentive"`
 	Containers           *ebpf.Variable `ebpf:"containers"`
 	Control              *ebpf.Variable `ebpf:"control"`
+	Follow               *ebpf.Variable `ebpf:"follow"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
 	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`

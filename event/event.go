@@ -63,7 +63,8 @@ type Event struct {
 	Watch []byte
 	// Reason is [Hardlink] when the pattern names the file by another name than the
 	// one that was used, [InContainer] when it names the path inside a container's
-	// filesystem, and empty when it names the path on the host.
+	// filesystem, [Followed] when the file was moved out of where it names it, and
+	// empty when it names the path on the host.
 	Reason []byte
 	// Truncated says that a name was too long for the kernel side or that
 	// members were left out of the payload because it would not fit.
@@ -101,6 +102,10 @@ var Hardlink = []byte("hardlink")
 // InContainer is the value of [Event.Reason] where the pattern names the path inside an
 // overlay filesystem, as of a container. It is shared, never written to.
 var InContainer = []byte("container")
+
+// Followed is the value of [Event.Reason] for what was moved out of the watched places,
+// or lies in a directory that was. It is shared, never written to.
+var Followed = []byte("followed")
 
 // File is the file an event is about, as it was when the event happened.
 type File struct {

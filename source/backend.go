@@ -34,6 +34,7 @@ type setup struct {
 	ops    []event.Op
 	named  bool   // the configuration names the operations
 	inside bool   // containers too
+	follow bool   // what is moved out of the watched places is followed
 	failed bool   // refused attempts are wanted too
 	root   string // where the host's root is mounted
 	ring   int    // KiB
@@ -52,7 +53,7 @@ func (c *Config) setup() (setup, error) {
 		return setup{}, fmt.Errorf("watch: with symbolic links resolved: %w", err)
 	}
 	return setup{
-		set: set, ops: c.ops(), named: !slices.Equal(c.Events, defaultEvents()), failed: c.Failed, inside: c.Containers,
+		follow: c.Follow, set: set, ops: c.ops(), named: !slices.Equal(c.Events, defaultEvents()), failed: c.Failed, inside: c.Containers,
 		root: c.HostRoot, ring: c.RingBufferKiB, logf: c.logf,
 	}, nil
 }

@@ -66,6 +66,7 @@ type Config struct {
 	Events        []string `json:"events" jsonschema_description:"Operations to report; replaces the default set, which is all but open and exec. attrib stands for every change of attributes: chmod, chown, utimes, setxattr, removexattr, setacl, chattr. Loss of events (lost) is always reported."`
 	Failed        bool     `json:"failed" jsonschema_description:"Also report attempts that were refused, with fs.failed=true and the errno in fs.res. Only the eBPF backend sees them."`
 	Containers    bool     `json:"containers" jsonschema_description:"Also watch these paths inside each container whose root is an overlay filesystem, as docker, containerd, cri-o and podman have it, with fs.reason=container. Only the eBPF backend can."`
+	Follow        bool     `json:"follow" jsonschema_description:"Also report what happens to a watched file after it was moved out of the watched places, and to all in a directory that was, wherever it goes on its filesystem, with fs.reason=followed. What exclude names where it is now stays silent. Only the eBPF backend can."`
 	Backend       string   `json:"backend" jsonschema_description:"Where events come from; auto takes the first that works on this kernel."`
 	RingBufferKiB int      `json:"ring_buffer_kib" jsonschema_description:"Size in KiB of the ring buffer between the kernel and the eBPF backend, rounded up to a power of two. What does not fit while nobody reads is lost, counted and told as a lost event."`
 	// HostRoot has its default from the environment, which is not the schema's

@@ -49,10 +49,10 @@ func TestTheHostRootIsTakenFromTheEnvironmentUnlessConfigured(t *testing.T) {
 }
 
 func TestEachKeyReplacesItsDefault(t *testing.T) {
-	c, err := ParseConfig([]byte(`{"watch":["/w"],"exclude":["/w/x"],"events":["open","rename"],"failed":true,"containers":true,
+	c, err := ParseConfig([]byte(`{"watch":["/w"],"exclude":["/w/x"],"events":["open","rename"],"failed":true,"containers":true,"follow":true,
 		"backend":"fanotify","ring_buffer_kib":64,"host_root":"/","on_failure":"idle"}`))
 	want := Config{
-		Watch: []string{"/w"}, Exclude: []string{"/w/x"}, Events: []string{"open", "rename"}, Failed: true, Containers: true,
+		Watch: []string{"/w"}, Exclude: []string{"/w/x"}, Events: []string{"open", "rename"}, Failed: true, Containers: true, Follow: true,
 		Backend: "fanotify", RingBufferKiB: 64, HostRoot: "/", OnFailure: "idle",
 	}
 	if err != nil || !reflect.DeepEqual(c, want) {

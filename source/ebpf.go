@@ -49,7 +49,7 @@ func openEBPF(s setup) (Backend, error) {
 	b, err := bpf.Open(bpf.Options{
 		Set: s.set, Ops: s.ops, Failed: s.failed, Containers: s.inside, HostRoot: s.root, RingKiB: s.ring,
 		Mounts: m.kernel(), Place: m.place, Who: a.note, Introduce: a.introduce,
-		Learn: l.learn, Alias: l.alias,
+		Learn: l.learn, Alias: l.alias, Follow: newFollow(s), Stat: statOn(s.root),
 		Remounting: func(op event.Op, id int, at uint64, p *event.Process) {
 			a.complete(at, p)
 			r.by(op, id, at, p)

@@ -30,6 +30,9 @@ type fanotifyBackend struct {
 
 // openFanotify opens the backend for kernels that refuse BPF trampolines.
 func openFanotify(s setup) (Backend, error) {
+	if s.follow {
+		return nil, errors.New("follow: needs the eBPF backend: this one does not know files by what they are, once they have left the watched places; leave the key out")
+	}
 	who, known := process.New(filepath.Join(s.root, "proc")).Fill, countsAsHost(s.root)
 	if !known {
 		who = nobody

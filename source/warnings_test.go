@@ -64,6 +64,16 @@ func TestAWatchOfAFileThatThisProcessWritesIsWarnedOf(t *testing.T) {
 	}
 }
 
+// What is followed would be silent, and who asks for it relies on it.
+func TestFanotifyRefusesToFollow(t *testing.T) {
+	c, _ := quiet(Exit)
+	c.Backend, c.Follow = "fanotify", true
+	_, err := Open(c, "")
+	if err == nil || !strings.Contains(err.Error(), "fanotify: follow: needs the eBPF backend") {
+		t.Errorf("opened with error %v", err)
+	}
+}
+
 func TestFanotifyNamesWhatItIsAskedForAndNeverReports(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*Config)

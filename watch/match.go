@@ -72,13 +72,30 @@ func (s *Set) Leads(dir []byte) (name []byte, ok bool) {
 	return s.names[best], true
 }
 
+// Excludes says whether an exclude covers path, whatever is watched. Excludes takes no
+// memory.
+func (s *Set) Excludes(path []byte) bool {
+	var a, b [onStack]uint32
+	for _, n := range s.trie.along(path, s.trie.enter(a[:0], excludeRoot), b[:0], true) {
+		if s.trie.nodes[n].rank != noRank {
+			return true
+		}
+	}
+	return false
+}
+
 // walk returns the nodes that path leads to, in one of the two slices it is
 // given; none if no include is among them.
 func (t *trie) walk(path []byte, now, next []uint32) []uint32 {
+	return t.along(path, t.enter(t.enter(now, includeRoot), excludeRoot), next, false)
+}
+
+// along returns the nodes that path leads to from others; none if no include is among
+// them and excludes alone do not matter.
+func (t *trie) along(path []byte, now, next []uint32, alone bool) []uint32 {
 	if len(path) == 0 || path[0] != '/' {
 		return nil
 	}
-	now = t.enter(t.enter(now, includeRoot), excludeRoot)
 	for rest := path[1:]; len(rest) > 0; {
 		var name []byte
 		name, rest, _ = bytes.Cut(rest, []byte{'/'})
@@ -88,7 +105,7 @@ func (t *trie) walk(path []byte, now, next []uint32) []uint32 {
 		}
 		now, next = next, now
 		// Includes come first, since they did at the root and a step keeps the order.
-		if len(now) == 0 || t.nodes[now[0]].exclude {
+		if len(now) == 0 || !alone && t.nodes[now[0]].exclude {
 			return nil
 		}
 	}

@@ -29,6 +29,7 @@
 #ifndef FIM_AUTOMATON_H
 #define FIM_AUTOMATON_H
 
+#include "follow.h"
 #include "overlay.h"
 
 #define DEAD 0
@@ -204,10 +205,19 @@ static __noinline u32 seeded(u64 inode)
 	return latest(sight->survey) == survey ? state : UNKNOWN;
 }
 
+// adds says that a directory may have more than its names give it.
+static __always_inline bool adds(void)
+{
+	return control.binds || following_trees();
+}
+
 // joined adds that to the state which its names give it.
 static __always_inline u32 joined(u32 state, u64 dentry)
 {
-	return join(state, seeded((u64)BPF_CORE_READ((struct dentry *)dentry, d_inode)));
+	u64 inode = (u64)BPF_CORE_READ((struct dentry *)dentry, d_inode);
+
+	state = join(state, seeded(inode));
+	return following_trees() ? join(state, kept(inode)) : state;
 }
 
 __noinline u32 spin_for_seq(u32 seq)
@@ -332,7 +342,7 @@ static __always_inline bool step_down(struct walk *w)
 	u32 n = w->steps, state = w->state;
 	u64 at;
 
-	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !control.binds && !containers))
+	if (n == 0 || n > MAX_DEPTH || state >= UNATTACHED || (state == DEAD && !adds() && !containers))
 		return false;
 	n--;
 	at = w->step[n & (MAX_DEPTH - 1)];
@@ -340,7 +350,7 @@ static __always_inline bool step_down(struct walk *w)
 		state = rooted(state, at & ~OVERLAID);
 	} else {
 		state = state == DEAD ? DEAD : delta(state, at, 0);
-		if (control.binds && state < UNATTACHED)
+		if (adds() && state < UNATTACHED)
 			state = joined(state, at);
 	}
 	w->state = state;

@@ -47,6 +47,8 @@ static __always_inline void write_path(u32 slot, struct scratch *s, struct dentr
 	names->bytes = t->used - t->start;
 	names->count = t->count;
 	names->in_mount = t->in_mount == ~0u ? 0 : t->in_mount;
+	names->tree = t->tree;
+	names->below = t->below;
 	t->start = t->used;
 }
 
@@ -205,6 +207,8 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 	fill_file(s, deed->inode, deed->dentry);
 	if (deed->inode && deed->state < ALIAS && !deed->error && has_names(deed->inode, 1))
 		note_inode(counted, (u64)deed->inode);
+	if (following() && deed->inode)
+		s->record.followed = followed_since((u64)deed->inode);
 	fill_mount(&s->record, deed->mnt);
 	fill_who(*slot);
 	return s;
@@ -287,6 +291,8 @@ static __always_inline void write_child(u32 slot, struct scratch *s, struct deed
 	path->count++;
 	if (path->in_mount || s->record.flags & FLAG_VIEW)
 		path->in_mount++;
+	if (path->below)
+		path->below++;
 	write_places(slot, s, deed);
 }
 

@@ -42,6 +42,7 @@ enum arm {
 	ARM_DROP,   // drop the seed of this address, if no survey in force has it
 	ARM_ARRIVE, // end the move of this thread, whose end was not seen
 	ARM_INODE,  // note the file that this descriptor of Go's is open for
+	ARM_FORGET, // what has this number, on this device, and is followed since then: not to follow it any more
 };
 
 // first_process is the one that all others stem from.
@@ -123,6 +124,9 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 		break;
 	case ARM_INODE:
 		note_descriptor(task, ctx[1]);
+		break;
+	case ARM_FORGET:
+		forget_note(ctx[1], ctx[2], ctx[3]);
 		break;
 	}
 	return 0;

@@ -21,13 +21,6 @@
 
 #include "automaton.h"
 
-static __always_inline struct inode_key key_of(struct inode *inode)
-{
-	struct inode_key key = {.ino = BPF_CORE_READ(inode, i_ino), .dev = BPF_CORE_READ(inode, i_sb, s_dev)};
-
-	return key;
-}
-
 // note_inode notes the file whose inode lies at an address.
 static __noinline int note_inode(struct counters *counted, u64 address)
 {
@@ -71,16 +64,17 @@ static __always_inline bool has_names(struct inode *inode, u32 many)
 	return fetch(inode, i_nlink) > many && (fetch(inode, i_mode) & S_IFMT) != S_IFDIR;
 }
 
-// is_alias says whether inode is a file that may be watched by another name.
+// is_alias says whether inode is a file that may be watched by another name, or
+// something that is followed.
 static __always_inline bool is_alias(struct inode *inode)
 {
-	return latest(control.linked) && inode && has_names(inode, 1) && is_noted((u64)inode);
+	return (latest(control.linked) && inode && has_names(inode, 1) && is_noted((u64)inode)) || is_followed(inode);
 }
 
 // was_alias says so of one that has just lost a name.
 static __always_inline bool was_alias(struct inode *inode)
 {
-	return latest(control.linked) && has_names(inode, 0) && is_noted((u64)inode);
+	return (latest(control.linked) && has_names(inode, 0) && is_noted((u64)inode)) || is_followed(inode);
 }
 
 // of_file is the state of a file whose name is in this one: of a file that no pattern
@@ -90,9 +84,11 @@ static __always_inline u32 of_file(u32 state, struct inode *inode)
 	return !accepts(state) && is_alias(inode) ? ALIAS : state;
 }
 
-// bereaved forgets a file that has lost a name, when only one is left.
+// bereaved forgets a file that has lost a name, when only one is left, and what is
+// followed when none is.
 static __always_inline void bereaved(struct inode *inode)
 {
+	end_following(inode);
 	if (latest(control.linked) && has_names(inode, 0) && fetch(inode, i_nlink) == 1)
 		drop_inode((u64)inode);
 }

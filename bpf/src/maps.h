@@ -31,7 +31,11 @@ struct settings {
 	u32 whole;    // the last survey that took nothing from the ones before
 	u32 stale;    // the next one is to be such
 	u32 sown;     // entries that surveys have added to seeds
-	u32 linked;   // whether `inodes` has ever had an entry
+	u32 linked;   // whether `inodes` has ever had an entry,
+	u32 followed; // and `followed`,
+	u32 trees;    // and that a directory
+	u32 forgets;  // twice how many of those Go has taken away; odd: it is at it
+	u32 unused;
 };
 
 struct settings control SEC(".data.control") = {.epoch = 1};
@@ -193,6 +197,24 @@ struct {
 	__type(key, struct inode_key);
 	__type(value, u32);
 } inodes SEC(".maps");
+
+// What was moved out of the watched places and is followed: see follow.h.
+struct followed {
+	u64 since;      // boot time: tells one note from the next; odd: there was one before
+	u32 generation;
+	u32 state;      // of a directory, that it had; of anything else DEAD
+	u32 told;       // the record of the rename is on its way
+	u32 unused;
+};
+
+#define NOTE_TRIES 64 // Go takes one away in less time
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct inode_key);
+	__type(value, struct followed);
+} followed SEC(".maps");
 
 // The state of a directory, by inode address. A cache: an entry counts only
 // while everything in it still holds.
@@ -541,6 +563,9 @@ struct trail {
 	u32 in_mount;
 	u32 end;
 	u32 flags;
+	u64 tree; // number of the nearest directory that is followed, and how many names
+	u32 below; // lie beneath, plus 1; 0: there is none
+	u32 unused;
 };
 
 // origin is what the mark of a process is made of. An address is that of something

@@ -56,6 +56,7 @@ enum flag {
 	FLAG_TEXT_CUT = 16384, // text or an ACL is longer than there was room for
 	FLAG_UPPER = 65536,  // of overlayfs: the file lies in the upper layer, real_ino and real_dev say as what
 	FLAG_LOWER = 131072, // in a lower one
+	FLAG_ENDS = 262144,  // of a rename: the file that it replaced was followed
 	FLAG_ALIAS = 32768,  // the path is not watched; the file has another name, which may be
 };
 
@@ -126,12 +127,14 @@ struct process {
 
 // names is one path: `bytes` of data that hold `count` names, each ended by
 // NUL, from the leaf to the filesystem's root. The leaf-side `in_mount` of
-// them lie inside the mount that the actor used.
+// them lie inside the mount that the actor used, and `below` - 1 beneath the
+// nearest directory that is followed; 0: there is none.
 struct names {
+	u64 tree; // number of that directory
 	u16 bytes;
 	u16 count;
 	u16 in_mount;
-	u16 unused;
+	u16 below;
 };
 
 // attributes are what stat(2) shows of a file and operations change. Ids are
@@ -161,6 +164,7 @@ struct record {
 	u64 old_ino;
 	u64 magic; // s_magic of the filesystem
 	u64 real_ino; // of overlayfs: of the file in the upper layer
+	u64 followed; // since when the kernel side follows it; 0: it does not; odd: since longer
 	struct attributes now; // after the operation; of a refused one, as they are
 	struct attributes before;
 	u32 dev; // s_dev, the kernel's encoding: major << 20 | minor

@@ -59,13 +59,31 @@ static __always_inline void move_ends(void)
 		bump();
 }
 
+// leaves notes what may be moved out of the watched places, or was and is moved again;
+// where the new name seems to be watched as well, Go alone knows. Not inlined for the
+// sake of the caller's stack.
+static __noinline int leaves(struct counters *counted, u64 inode, bool directory, u32 old)
+{
+	bool again = following() && followed_since(inode);
+
+	if (directory) {
+		if (again)
+			old = join(old, kept(inode));
+		if (old != DEAD)
+			note_followed(counted, inode, old >= UNATTACHED ? UNKNOWN : old, again);
+	} else if (again || accepts(old)) {
+		note_followed(counted, inode, DEAD, again);
+	}
+	return 0;
+}
+
 static __always_inline bool moves_directory(struct dentry *from, struct dentry *to, bool exchange)
 {
 	return is_directory(fetch(from, d_inode)) || (exchange && is_directory(fetch(to, d_inode)));
 }
 
 static __always_inline void emit_rename(struct counters *counted, struct deed *deed, struct dentry *from,
-					u64 replaced)
+					struct inode *replaced)
 {
 	struct scratch *s;
 	u32 slot;
@@ -73,7 +91,10 @@ static __always_inline void emit_rename(struct counters *counted, struct deed *d
 	s = draft(counted, &slot, deed);
 	if (!s)
 		return;
-	s->record.old_ino = replaced;
+	if (replaced) {
+		s->record.old_ino = fetch(replaced, i_ino);
+		s->record.before.nlink = fetch(replaced, i_nlink); // that it has left
+	}
 	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
 	write_path(slot, s, from, deed->mnt, &s->record.old);
 	write_places(slot, s, deed);
@@ -99,6 +120,15 @@ static __always_inline bool tells(struct deed *deed, struct inode *inode, u32 ol
 	return true;
 }
 
+// ends says whether what is replaced was followed.
+static __always_inline bool ends(struct deed *deed, struct inode *replaced)
+{
+	if (!is_followed(replaced))
+		return false;
+	deed->flags |= FLAG_ENDS;
+	return true;
+}
+
 // moves fills the state of a deed by both of its sides. It ends what phase one
 // kept.
 static __always_inline void moves(struct deed *deed, struct dentry *from, u32 old, u32 new)
@@ -118,19 +148,24 @@ static __always_inline void tell_move(struct counters *counted, struct deed *dee
 {
 	struct dentry *to = deed->dentry;
 	u32 state = deed->state;
+	bool told, end;
 
 	if (untold(deed)) {
 		count(counted->ignored);
 		return;
 	}
-	if (tells(deed, deed->inode, old, new))
-		emit_rename(counted, deed, from, exchange || !replaced ? 0 : fetch(replaced, i_ino));
+	end = !exchange && ends(deed, replaced);
+	told = tells(deed, deed->inode, old, new);
+	if (end && !told)
+		deed->state = ALIAS;
+	if (end || told)
+		emit_rename(counted, deed, from, exchange ? NULL : replaced);
 	deed->state = state;
 	if (!exchange || !tells(deed, replaced, old, new))
 		return;
 	deed->dentry = from;
 	deed->inode = replaced;
-	emit_rename(counted, deed, to, 0);
+	emit_rename(counted, deed, to, NULL);
 }
 
 static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
@@ -152,19 +187,29 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 		bpf_map_delete_elem(&tags, &key);
 	old = name_state(old, from);
 	new = name_state(new, to);
+	if (follow && (!dead || following()) && deed.inode) {
+		leaves(counted, (u64)deed.inode, is_directory(deed.inode), old);
+		if (exchange && replaced)
+			leaves(counted, (u64)replaced, is_directory(replaced), new);
+	}
 	if (moves_directory(from, to, exchange))
 		move_begins(counted, old, new, from, exchange ? to : NULL);
-	if (dead && !is_alias(deed.inode) && !(exchange && is_alias(replaced)))
+	if (dead && !is_alias(deed.inode) && !(exchange ? is_alias(replaced) : is_followed(replaced)))
 		return;
 	moves(&deed, from, old, new);
 	tell_move(counted, &deed, from, replaced, old, new, exchange);
+	if (following_trees()) {
+		told_of((u64)fetch(from, d_inode));
+		if (exchange)
+			told_of(key);
+	}
 	if (!exchange && replaced)
 		bereaved(replaced);
 }
 
 // on_path_rename keeps the mount if either side may be watched.
 static __always_inline void on_path_rename(const struct path *old_dir, struct dentry *old_dentry,
-					   const struct path *new_dir, u32 given)
+					   const struct path *new_dir, struct dentry *new_dentry, u32 given)
 {
 	struct counters *counted = counters(HOOK_STASH);
 	struct dentry *from = fetch(old_dir, dentry), *to = fetch(new_dir, dentry);
@@ -175,7 +220,7 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 		return;
 	count(counted->seen);
 	if (state_of(counted, from) == DEAD && (from == to || state_of(counted, to) == DEAD) &&
-	    !is_alias(fetch(old_dentry, d_inode)))
+	    !is_alias(fetch(old_dentry, d_inode)) && !is_followed(fetch(new_dentry, d_inode)))
 		return;
 	stash.dentry = (u64)old_dentry;
 	stash.parent = (u64)from;
@@ -220,7 +265,7 @@ static __always_inline void on_renamed(struct call *call)
 	if (untold(&deed))
 		count(counted->ignored);
 	else
-		emit_rename(counted, &deed, from, 0);
+		emit_rename(counted, &deed, from, NULL);
 }
 
 // on_twin voids the tags a second time. A probe is skipped on a CPU where a task
@@ -239,7 +284,7 @@ static __always_inline void on_twin(struct dentry *from, struct dentry *to, bool
 	move_begins(counted, old, new, from, exchange ? to : NULL);
 }
 
-SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir, flags), const struct path *old_dir,
+SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir, new_dentry, flags), const struct path *old_dir,
 	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
 RESULT_HOOK(vfs_rename, 1, on_renamed)
 ENTRY_HOOK(d_move, on_move(dentry, target, false), struct dentry *dentry, struct dentry *target)

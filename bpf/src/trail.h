@@ -43,6 +43,10 @@ static __always_inline void step_names(struct scratch *s, struct trail *t)
 		}
 	}
 	look(d, l);
+	if (following_trees() && !t->below && (t->count || s->record.op != OP_RENAME) && is_tree(l->inode)) {
+		t->tree = number_of(l->inode);
+		t->below = t->count + 1;
+	}
 	if (l->parent == t->at)
 		t->end = (t->top ?: (u64)BPF_CORE_READ(d, d_sb, s_root)) == t->at ? END_ROOT : END_UNATTACHED;
 	else
@@ -129,6 +133,7 @@ static __always_inline void start_trail(struct trail *t)
 	t->in_mount = ~0u;
 	t->end = END_NONE;
 	t->flags = 0;
+	t->tree = t->below = 0;
 }
 
 // try_names makes one attempt to write the names and says whether they are of

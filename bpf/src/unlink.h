@@ -33,7 +33,7 @@ static __always_inline void on_delete(struct dentry *dentry)
 	count(counted->seen);
 	deed.op = removal_of(fetch(inode, i_mode));
 	state = dir_state(counted, dentry);
-	if (deed.op == OP_RMDIR && (state != DEAD || control.binds)) // else it has no tag that holds
+	if (deed.op == OP_RMDIR && (state != DEAD || adds())) // else it has no tag that holds
 		bpf_map_delete_elem(&tags, &key); // its address will be reused
 	if (was_alias(inode))
 		deed.state = ALIAS;

@@ -25,6 +25,7 @@ type configFlags struct {
 	recursive bool
 	failed    bool
 	inside    bool
+	follow    bool
 	backend   string
 	ring      int
 }
@@ -34,6 +35,7 @@ func (f *configFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.file, "config", "", "read the plugin's init_config from `FILE` (YAML or JSON); PATH and flags replace its keys")
 	fs.StringSliceVar(&f.events, "event", nil, "report only these `operations`, such as create,rename,attrib (default all but open and exec)")
 	fs.BoolVar(&f.inside, "containers", false, "watch these paths inside containers, too; only the eBPF backend can")
+	fs.BoolVar(&f.follow, "follow", false, "go on with files and directories that are moved out of the watched places; only the eBPF backend can")
 	fs.BoolVar(&f.failed, "failed", false, "report attempts that were refused, too; only the eBPF backend sees them")
 	fs.StringArrayVar(&f.excludes, "exclude", nil, "leave out what this `pattern` covers; may be repeated")
 	fs.BoolVar(&f.recursive, "recursive", true, "watch everything below each PATH; false: the path and its direct children")
@@ -63,6 +65,9 @@ func (f *configFlags) config(cmd *cobra.Command, paths []string) (source.Config,
 	}
 	if cmd.Flags().Changed("containers") {
 		c.Containers = f.inside
+	}
+	if cmd.Flags().Changed("follow") {
+		c.Follow = f.follow
 	}
 	if cmd.Flags().Changed("failed") {
 		c.Failed = f.failed

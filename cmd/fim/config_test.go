@@ -56,6 +56,7 @@ func TestFlagsAndPathsReplaceWhatTheFileSays(t *testing.T) {
 		"the file alone": {nil, file},
 		"a path":         {[]string{"/a"}, with(func(c *source.Config) { c.Watch = []string{"/a"} })},
 		"containers too": {[]string{"--containers"}, with(func(c *source.Config) { c.Containers = true })},
+		"followed":       {[]string{"--follow"}, with(func(c *source.Config) { c.Follow = true })},
 		"excludes with commas": {[]string{"--exclude", "/a/{b,c}", "--exclude", "/d"},
 			with(func(c *source.Config) { c.Exclude = []string{"/a/{b,c}", "/d"} })},
 		"events in a list": {[]string{"--event", "rename,open"}, with(func(c *source.Config) { c.Events = []string{"rename", "open"} })},

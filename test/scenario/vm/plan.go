@@ -60,7 +60,7 @@ const every = `.*`
 
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given.
-const few = `attributes-(acl|mode|xattr)|container-(bind|overlay)|create-write-close|exec|link-alias-every-operation|` +
+const few = `attributes-(acl|mode|xattr)|container-(bind|overlay)|create-write-close|exec|follow-(directory|ends|file)|link-alias-every-operation|` +
 	`mknod-kinds|mount-(bind-every-operation|over)|overlay-merged|refused-(rmdir-told|told)|rename-exchange|` +
 	`unlink-open-file|write-(fallocate|mmap|open-truncate)`
 
