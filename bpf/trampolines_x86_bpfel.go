@@ -73,7 +73,7 @@ type trampolinesBefore struct {
 	Attributes trampolinesAttributes
 	File       uint64
 	Flags      uint32
-	Resizes    uint32
+	Asked      uint32
 }
 
 type trampolinesCall struct {

@@ -394,7 +394,7 @@ struct before {
 	struct attributes attributes;
 	u64 file; // address of the open one by which it is truncated; 0: none
 	u32 flags; // i_flags
-	u32 resizes; // whether the size is set
+	u32 asked; // the operation of notify_change
 };
 
 struct {

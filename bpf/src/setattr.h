@@ -50,16 +50,17 @@ static __always_inline struct file *file_of(struct iattr *attr, u32 valid)
 	return file;
 }
 
-// keep_size notes for the end that the size is set, and by which open file:
-// filesystems take them out of iattr, vfat the one where the file grows, overlayfs the other.
-static __always_inline void keep_size(struct dentry *dentry, u64 file)
+// keep_asked notes for the end what is asked for, and the open file that is truncated:
+// filesystems take that out of iattr, vfat times and the size of a file that grows, overlayfs
+// the file. A mode is not among it: vfat ignores one that it cannot keep.
+static __always_inline void keep_asked(struct dentry *dentry, u32 op, u64 file)
 {
 	struct subject subject = subject_of(dentry);
 	struct before *before = bpf_map_lookup_elem(&befores, &subject);
 
 	if (!before)
 		return;
-	before->resizes = 1;
+	before->asked = op;
 	before->file = file;
 }
 
@@ -74,16 +75,16 @@ static __always_inline void before_setattr(struct call *call)
 {
 	struct dentry *dentry = (void *)call->arg[0];
 	struct iattr *attr = (void *)call->arg[1];
-	u32 valid = fetch(attr, ia_valid);
+	u32 valid = fetch(attr, ia_valid), op = setting(valid);
 	struct counters *counted = counters(HOOK_ATTRIB);
 	struct file *file;
 	u64 through;
 
-	if (!counted || !setting(valid) || !note_before(counted, dentry) || !(valid & ATTR_SIZE))
+	if (!counted || !op || !note_before(counted, dentry) || (op != OP_TRUNCATE && op != OP_UTIMES))
 		return;
 	file = file_of(attr, valid);
 	through = file ? written_through((u64)file) : 0;
-	keep_size(dentry, through);
+	keep_asked(dentry, op, through);
 	if (through)
 		soil(counted, through, size_of(dentry), (u64)fetch(file, f_path.mnt));
 }
@@ -113,8 +114,8 @@ static __always_inline void on_setattr(struct call *call)
 	struct before *before = noted(deed.dentry);
 	u64 file = 0;
 
-	if (before && before->resizes)
-		deed.op = OP_TRUNCATE;
+	if (before && before->asked)
+		deed.op = before->asked;
 	if (!deed.op)
 		return;
 	if (before && deed.op == OP_TRUNCATE)

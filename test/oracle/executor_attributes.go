@@ -4,13 +4,13 @@ package oracle
 
 import "golang.org/x/sys/unix"
 
-// chmod takes place where the mode is what was asked for then: vfat says yes, and does not,
-// if it cannot keep that.
+// chmod may be nothing where the mode is not what was asked for then: vfat says yes to one that
+// it cannot keep, and ignores it or keeps a part.
 func (*executor) chmod(c Call) ([]Fact, error) {
 	mode := []uint32{0o644, 0o600, 0o755, 0o777, 0o444}[c.N%5]
 	facts, err := changed("chmod", c, unix.Fchmodat(unix.AT_FDCWD, c.A, mode, 0))
-	if err == nil && facts[0].File.Mode&0o7777 != mode {
-		return nil, nil
+	if err == nil {
+		facts[0].Maybe = facts[0].File.Mode&0o7777 != mode
 	}
 	return facts, err
 }
