@@ -68,6 +68,9 @@ func (g *Group) Next(e *event.Event, deadline time.Time) error {
 			return err
 		}
 		g.drain()
+		if g.remounted() { // before some of what was just read
+			g.remount()
+		}
 	}
 }
 
