@@ -122,6 +122,7 @@ var hooks = []hook{
 
 	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "path_umount", helps: opUmount, counts: trampolinesHookHOOK_MOUNT},
+	{function: "security_move_mount", lsm: "move_mount", helps: opUmount, counts: trampolinesHookHOOK_MOUNT},
 	{function: "path_umount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "finish_automount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: syscallPrefix + "move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
@@ -130,6 +131,8 @@ var hooks = []hook{
 	{function: "attach_recursive_mnt", params: []string{"dest_mp"}, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "make_visible", helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "mnt_set_mountpoint", helps: everything, counts: trampolinesHookHOOK_MOUNT},
+
+	{function: "generic_shutdown_super", helps: everything, counts: trampolinesHookHOOK_MOUNT},
 
 	stashing("path_unlink", opRemove),
 	stashing("path_rmdir", opRemove),

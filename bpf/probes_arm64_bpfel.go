@@ -52,6 +52,7 @@ const (
 	probesProgKprobeFileModified               = "kprobe_file_modified"
 	probesProgKprobeFileUpdateTime             = "kprobe_file_update_time"
 	probesProgKprobeFileUpdateTimeFlags        = "kprobe_file_update_time_flags"
+	probesProgKprobeGenericShutdownSuper       = "kprobe_generic_shutdown_super"
 	probesProgKprobeKiocbModified              = "kprobe_kiocb_modified"
 	probesProgKprobeLocksRemoveFile            = "kprobe_locks_remove_file"
 	probesProgKprobeMakeVisible                = "kprobe_make_visible"
@@ -64,6 +65,7 @@ const (
 	probesProgKprobeSecurityFileOpen           = "kprobe_security_file_open"
 	probesProgKprobeSecurityFilePermission     = "kprobe_security_file_permission"
 	probesProgKprobeSecurityFileRelease        = "kprobe_security_file_release"
+	probesProgKprobeSecurityMoveMount          = "kprobe_security_move_mount"
 	probesProgKprobeSecurityPathChmod          = "kprobe_security_path_chmod"
 	probesProgKprobeSecurityPathChown          = "kprobe_security_path_chown"
 	probesProgKprobeSecurityPathLink           = "kprobe_security_path_link"
@@ -204,6 +206,7 @@ type probesProgramSpecs struct {
 	KprobeFileModified               *ebpf.ProgramSpec `ebpf:"kprobe_file_modified"`
 	KprobeFileUpdateTime             *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time"`
 	KprobeFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time_flags"`
+	KprobeGenericShutdownSuper       *ebpf.ProgramSpec `ebpf:"kprobe_generic_shutdown_super"`
 	KprobeKiocbModified              *ebpf.ProgramSpec `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"kprobe_locks_remove_file"`
 	KprobeMakeVisible                *ebpf.ProgramSpec `ebpf:"kprobe_make_visible"`
@@ -216,6 +219,7 @@ type probesProgramSpecs struct {
 	KprobeSecurityFileOpen           *ebpf.ProgramSpec `ebpf:"kprobe_security_file_open"`
 	KprobeSecurityFilePermission     *ebpf.ProgramSpec `ebpf:"kprobe_security_file_permission"`
 	KprobeSecurityFileRelease        *ebpf.ProgramSpec `ebpf:"kprobe_security_file_release"`
+	KprobeSecurityMoveMount          *ebpf.ProgramSpec `ebpf:"kprobe_security_move_mount"`
 	KprobeSecurityPathChmod          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_chmod"`
 	KprobeSecurityPathChown          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_chown"`
 	KprobeSecurityPathLink           *ebpf.ProgramSpec `ebpf:"kprobe_security_path_link"`
@@ -483,6 +487,7 @@ type probesPrograms struct {
 	KprobeFileModified               *ebpf.Program `ebpf:"kprobe_file_modified"`
 	KprobeFileUpdateTime             *ebpf.Program `ebpf:"kprobe_file_update_time"`
 	KprobeFileUpdateTimeFlags        *ebpf.Program `ebpf:"kprobe_file_update_time_flags"`
+	KprobeGenericShutdownSuper       *ebpf.Program `ebpf:"kprobe_generic_shutdown_super"`
 	KprobeKiocbModified              *ebpf.Program `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile            *ebpf.Program `ebpf:"kprobe_locks_remove_file"`
 	KprobeMakeVisible                *ebpf.Program `ebpf:"kprobe_make_visible"`
@@ -495,6 +500,7 @@ type probesPrograms struct {
 	KprobeSecurityFileOpen           *ebpf.Program `ebpf:"kprobe_security_file_open"`
 	KprobeSecurityFilePermission     *ebpf.Program `ebpf:"kprobe_security_file_permission"`
 	KprobeSecurityFileRelease        *ebpf.Program `ebpf:"kprobe_security_file_release"`
+	KprobeSecurityMoveMount          *ebpf.Program `ebpf:"kprobe_security_move_mount"`
 	KprobeSecurityPathChmod          *ebpf.Program `ebpf:"kprobe_security_path_chmod"`
 	KprobeSecurityPathChown          *ebpf.Program `ebpf:"kprobe_security_path_chown"`
 	KprobeSecurityPathLink           *ebpf.Program `ebpf:"kprobe_security_path_link"`
@@ -559,6 +565,7 @@ func (p *probesPrograms) Close() error {
 		p.KprobeFileModified,
 		p.KprobeFileUpdateTime,
 		p.KprobeFileUpdateTimeFlags,
+		p.KprobeGenericShutdownSuper,
 		p.KprobeKiocbModified,
 		p.KprobeLocksRemoveFile,
 		p.KprobeMakeVisible,
@@ -571,6 +578,7 @@ func (p *probesPrograms) Close() error {
 		p.KprobeSecurityFileOpen,
 		p.KprobeSecurityFilePermission,
 		p.KprobeSecurityFileRelease,
+		p.KprobeSecurityMoveMount,
 		p.KprobeSecurityPathChmod,
 		p.KprobeSecurityPathChown,
 		p.KprobeSecurityPathLink,

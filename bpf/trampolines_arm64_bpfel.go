@@ -249,11 +249,11 @@ type trampolinesPlaced struct {
 		Point  uint64
 		Root   uint64
 	}
-	Above  uint64
-	Id     uint32
-	Seen   uint32
-	State  uint32
-	Unused uint32
+	Above uint64
+	Id    uint32
+	Seen  uint32
+	State uint32
+	Dev   uint32
 }
 
 type trampolinesPosition struct {
@@ -467,6 +467,12 @@ type trampolinesSubject struct {
 	Tid    uint64
 }
 
+type trampolinesSuper struct {
+	_    structs.HostLayout
+	Live uint32
+	Dead uint32
+}
+
 type trampolinesSurvey struct {
 	_       structs.HostLayout
 	Ns      uint64
@@ -507,6 +513,8 @@ type trampolinesSurvey struct {
 	Steps    uint32
 	State    uint32
 	End      uint32
+	Found    uint32
+	Unused   uint32
 	Step     [2048]uint64
 }
 
@@ -585,6 +593,7 @@ const (
 	trampolinesProgFentryFileModified               = "fentry_file_modified"
 	trampolinesProgFentryFileUpdateTime             = "fentry_file_update_time"
 	trampolinesProgFentryFileUpdateTimeFlags        = "fentry_file_update_time_flags"
+	trampolinesProgFentryGenericShutdownSuper       = "fentry_generic_shutdown_super"
 	trampolinesProgFentryKiocbModified              = "fentry_kiocb_modified"
 	trampolinesProgFentryLocksRemoveFile            = "fentry_locks_remove_file"
 	trampolinesProgFentryMakeVisible                = "fentry_make_visible"
@@ -595,6 +604,7 @@ const (
 	trampolinesProgFentrySecurityBprmCommittedCreds = "fentry_security_bprm_committed_creds"
 	trampolinesProgFentrySecurityFilePermission     = "fentry_security_file_permission"
 	trampolinesProgFentrySecurityFileRelease        = "fentry_security_file_release"
+	trampolinesProgFentrySecurityMoveMount          = "fentry_security_move_mount"
 	trampolinesProgFentrySecurityPathChmod          = "fentry_security_path_chmod"
 	trampolinesProgFentrySecurityPathChown          = "fentry_security_path_chown"
 	trampolinesProgFentrySecurityPathLink           = "fentry_security_path_link"
@@ -646,6 +656,7 @@ const (
 	trampolinesProgLsmSecurityFileOpen              = "lsm_security_file_open"
 	trampolinesProgLsmSecurityFilePermission        = "lsm_security_file_permission"
 	trampolinesProgLsmSecurityFileRelease           = "lsm_security_file_release"
+	trampolinesProgLsmSecurityMoveMount             = "lsm_security_move_mount"
 	trampolinesProgLsmSecurityPathChmod             = "lsm_security_path_chmod"
 	trampolinesProgLsmSecurityPathChown             = "lsm_security_path_chown"
 	trampolinesProgLsmSecurityPathLink              = "lsm_security_path_link"
@@ -746,6 +757,7 @@ type trampolinesProgramSpecs struct {
 	FentryFileModified               *ebpf.ProgramSpec `ebpf:"fentry_file_modified"`
 	FentryFileUpdateTime             *ebpf.ProgramSpec `ebpf:"fentry_file_update_time"`
 	FentryFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"fentry_file_update_time_flags"`
+	FentryGenericShutdownSuper       *ebpf.ProgramSpec `ebpf:"fentry_generic_shutdown_super"`
 	FentryKiocbModified              *ebpf.ProgramSpec `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"fentry_locks_remove_file"`
 	FentryMakeVisible                *ebpf.ProgramSpec `ebpf:"fentry_make_visible"`
@@ -756,6 +768,7 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_committed_creds"`
 	FentrySecurityFilePermission     *ebpf.ProgramSpec `ebpf:"fentry_security_file_permission"`
 	FentrySecurityFileRelease        *ebpf.ProgramSpec `ebpf:"fentry_security_file_release"`
+	FentrySecurityMoveMount          *ebpf.ProgramSpec `ebpf:"fentry_security_move_mount"`
 	FentrySecurityPathChmod          *ebpf.ProgramSpec `ebpf:"fentry_security_path_chmod"`
 	FentrySecurityPathChown          *ebpf.ProgramSpec `ebpf:"fentry_security_path_chown"`
 	FentrySecurityPathLink           *ebpf.ProgramSpec `ebpf:"fentry_security_path_link"`
@@ -807,6 +820,7 @@ type trampolinesProgramSpecs struct {
 	LsmSecurityFileOpen              *ebpf.ProgramSpec `ebpf:"lsm_security_file_open"`
 	LsmSecurityFilePermission        *ebpf.ProgramSpec `ebpf:"lsm_security_file_permission"`
 	LsmSecurityFileRelease           *ebpf.ProgramSpec `ebpf:"lsm_security_file_release"`
+	LsmSecurityMoveMount             *ebpf.ProgramSpec `ebpf:"lsm_security_move_mount"`
 	LsmSecurityPathChmod             *ebpf.ProgramSpec `ebpf:"lsm_security_path_chmod"`
 	LsmSecurityPathChown             *ebpf.ProgramSpec `ebpf:"lsm_security_path_chown"`
 	LsmSecurityPathLink              *ebpf.ProgramSpec `ebpf:"lsm_security_path_link"`
@@ -1034,6 +1048,7 @@ type trampolinesPrograms struct {
 	FentryFileModified               *ebpf.Program `ebpf:"fentry_file_modified"`
 	FentryFileUpdateTime             *ebpf.Program `ebpf:"fentry_file_update_time"`
 	FentryFileUpdateTimeFlags        *ebpf.Program `ebpf:"fentry_file_update_time_flags"`
+	FentryGenericShutdownSuper       *ebpf.Program `ebpf:"fentry_generic_shutdown_super"`
 	FentryKiocbModified              *ebpf.Program `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile            *ebpf.Program `ebpf:"fentry_locks_remove_file"`
 	FentryMakeVisible                *ebpf.Program `ebpf:"fentry_make_visible"`
@@ -1044,6 +1059,7 @@ type trampolinesPrograms struct {
 	FentrySecurityBprmCommittedCreds *ebpf.Program `ebpf:"fentry_security_bprm_committed_creds"`
 	FentrySecurityFilePermission     *ebpf.Program `ebpf:"fentry_security_file_permission"`
 	FentrySecurityFileRelease        *ebpf.Program `ebpf:"fentry_security_file_release"`
+	FentrySecurityMoveMount          *ebpf.Program `ebpf:"fentry_security_move_mount"`
 	FentrySecurityPathChmod          *ebpf.Program `ebpf:"fentry_security_path_chmod"`
 	FentrySecurityPathChown          *ebpf.Program `ebpf:"fentry_security_path_chown"`
 	FentrySecurityPathLink           *ebpf.Program `ebpf:"fentry_security_path_link"`
@@ -1095,6 +1111,7 @@ type trampolinesPrograms struct {
 	LsmSecurityFileOpen              *ebpf.Program `ebpf:"lsm_security_file_open"`
 	LsmSecurityFilePermission        *ebpf.Program `ebpf:"lsm_security_file_permission"`
 	LsmSecurityFileRelease           *ebpf.Program `ebpf:"lsm_security_file_release"`
+	LsmSecurityMoveMount             *ebpf.Program `ebpf:"lsm_security_move_mount"`
 	LsmSecurityPathChmod             *ebpf.Program `ebpf:"lsm_security_path_chmod"`
 	LsmSecurityPathChown             *ebpf.Program `ebpf:"lsm_security_path_chown"`
 	LsmSecurityPathLink              *ebpf.Program `ebpf:"lsm_security_path_link"`
@@ -1119,6 +1136,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryFileModified,
 		p.FentryFileUpdateTime,
 		p.FentryFileUpdateTimeFlags,
+		p.FentryGenericShutdownSuper,
 		p.FentryKiocbModified,
 		p.FentryLocksRemoveFile,
 		p.FentryMakeVisible,
@@ -1129,6 +1147,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityBprmCommittedCreds,
 		p.FentrySecurityFilePermission,
 		p.FentrySecurityFileRelease,
+		p.FentrySecurityMoveMount,
 		p.FentrySecurityPathChmod,
 		p.FentrySecurityPathChown,
 		p.FentrySecurityPathLink,
@@ -1180,6 +1199,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.LsmSecurityFileOpen,
 		p.LsmSecurityFilePermission,
 		p.LsmSecurityFileRelease,
+		p.LsmSecurityMoveMount,
 		p.LsmSecurityPathChmod,
 		p.LsmSecurityPathChown,
 		p.LsmSecurityPathLink,
