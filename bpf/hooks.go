@@ -46,9 +46,9 @@ type hook struct {
 	// twin says that the row is for a second kind of program beside a probe,
 	// which the kernel skips for other reasons than that: what must not be missed.
 	twin bool
-	// waits says that the row's programs are attached only as soon as a filesystem that
-	// does not tell of writes may hold something watched.
-	waits bool
+	// waits says of which filesystems, by their names, one must hold what may be watched
+	// before the row's programs are attached. Nil: they are from the start.
+	waits func(fstype string) bool
 	// unless names a hook in whose place this one stands: another, or the row above
 	// of the same function.
 	unless string
@@ -145,6 +145,9 @@ var hooks = []hook{
 
 	stashing("path_mkdir", opMkdir),
 	{function: "vfs_mkdir", when: atResult, params: []string{"dentry"}, needed: opMkdir, counts: trampolinesHookHOOK_MKDIR},
+	// Run for whatever is made anywhere, sockets too.
+	{function: "d_instantiate", waits: hasSubvolumes, helps: opMkdir, counts: trampolinesHookHOOK_MKDIR},
+	{function: "d_instantiate_new", waits: hasSubvolumes, helps: opMkdir, counts: trampolinesHookHOOK_MKDIR},
 	stashing("path_mknod", opMknod),
 	{function: "vfs_mknod", when: atResult, params: []string{"dentry"}, needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
 	{function: "vfs_create", when: atResult, params: []string{"dentry"}, needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
@@ -179,7 +182,7 @@ var hooks = []hook{
 	{function: "vfs_fileattr_set", when: atResult, params: []string{"dentry", "fa"}, before: true, helps: opChattr, counts: trampolinesHookHOOK_ATTRIB},
 
 	// Makes every read dearer.
-	{function: "security_file_permission", lsm: "file_permission", waits: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
+	{function: "security_file_permission", lsm: "file_permission", waits: silent, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
 
 	{function: "security_bprm_check", lsm: "bprm_check_security", needed: opExec, counts: trampolinesHookHOOK_EXEC},
 	{function: "security_bprm_committed_creds", lsm: "bprm_committed_creds", needed: opExec, counts: trampolinesHookHOOK_EXEC},
@@ -189,10 +192,16 @@ var hooks = []hook{
 // every change. btrfs does not; of others it is not known.
 var tellsOfWrites = []string{"ext2", "ext3", "ext4", "xfs", "tmpfs", "vfat"}
 
-// silent says whether one of the filesystems may hold something watched and does not
-// tell of writes.
-func (o *Options) silent(mounts []Mount) bool {
-	return o.Containers || slices.ContainsFunc(mounts, func(m Mount) bool {
-		return o.Set.Reaches([]byte(m.Point)) && !slices.Contains(tellsOfWrites, m.FSType)
+// silent is a filesystem that does not tell of writes.
+func silent(fstype string) bool { return !slices.Contains(tellsOfWrites, fstype) }
+
+// hasSubvolumes is a filesystem that makes directories by other roads than mkdir(2).
+func hasSubvolumes(fstype string) bool { return fstype == "btrfs" }
+
+// uses says whether a filesystem that h waits for may hold something watched. With
+// containers each overlay filesystem may, and they come and go.
+func (h *hook) uses(o *Options, mounts []Mount) bool {
+	return o.Containers && h.waits("overlay") || slices.ContainsFunc(mounts, func(m Mount) bool {
+		return h.waits(m.FSType) && o.Set.Reaches([]byte(m.Point))
 	})
 }

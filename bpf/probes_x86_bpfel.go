@@ -48,6 +48,8 @@ const (
 	probesProgKprobeAttachRecursiveMnt         = "kprobe_attach_recursive_mnt"
 	probesProgKprobeD_delete                   = "kprobe_d_delete"
 	probesProgKprobeD_exchange                 = "kprobe_d_exchange"
+	probesProgKprobeD_instantiate              = "kprobe_d_instantiate"
+	probesProgKprobeD_instantiateNew           = "kprobe_d_instantiate_new"
 	probesProgKprobeD_move                     = "kprobe_d_move"
 	probesProgKprobeFileModified               = "kprobe_file_modified"
 	probesProgKprobeFileUpdateTime             = "kprobe_file_update_time"
@@ -203,6 +205,8 @@ type probesProgramSpecs struct {
 	KprobeAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete                   *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange                 *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
+	KprobeD_instantiate              *ebpf.ProgramSpec `ebpf:"kprobe_d_instantiate"`
+	KprobeD_instantiateNew           *ebpf.ProgramSpec `ebpf:"kprobe_d_instantiate_new"`
 	KprobeD_move                     *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
 	KprobeFileModified               *ebpf.ProgramSpec `ebpf:"kprobe_file_modified"`
 	KprobeFileUpdateTime             *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time"`
@@ -485,6 +489,8 @@ type probesPrograms struct {
 	KprobeAttachRecursiveMnt         *ebpf.Program `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete                   *ebpf.Program `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange                 *ebpf.Program `ebpf:"kprobe_d_exchange"`
+	KprobeD_instantiate              *ebpf.Program `ebpf:"kprobe_d_instantiate"`
+	KprobeD_instantiateNew           *ebpf.Program `ebpf:"kprobe_d_instantiate_new"`
 	KprobeD_move                     *ebpf.Program `ebpf:"kprobe_d_move"`
 	KprobeFileModified               *ebpf.Program `ebpf:"kprobe_file_modified"`
 	KprobeFileUpdateTime             *ebpf.Program `ebpf:"kprobe_file_update_time"`
@@ -564,6 +570,8 @@ func (p *probesPrograms) Close() error {
 		p.KprobeAttachRecursiveMnt,
 		p.KprobeD_delete,
 		p.KprobeD_exchange,
+		p.KprobeD_instantiate,
+		p.KprobeD_instantiateNew,
 		p.KprobeD_move,
 		p.KprobeFileModified,
 		p.KprobeFileUpdateTime,

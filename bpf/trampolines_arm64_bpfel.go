@@ -589,6 +589,8 @@ const (
 	trampolinesProgFentryAttachRecursiveMnt         = "fentry_attach_recursive_mnt"
 	trampolinesProgFentryD_delete                   = "fentry_d_delete"
 	trampolinesProgFentryD_exchange                 = "fentry_d_exchange"
+	trampolinesProgFentryD_instantiate              = "fentry_d_instantiate"
+	trampolinesProgFentryD_instantiateNew           = "fentry_d_instantiate_new"
 	trampolinesProgFentryD_move                     = "fentry_d_move"
 	trampolinesProgFentryFileModified               = "fentry_file_modified"
 	trampolinesProgFentryFileUpdateTime             = "fentry_file_update_time"
@@ -753,6 +755,8 @@ type trampolinesProgramSpecs struct {
 	FentryAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
+	FentryD_instantiate              *ebpf.ProgramSpec `ebpf:"fentry_d_instantiate"`
+	FentryD_instantiateNew           *ebpf.ProgramSpec `ebpf:"fentry_d_instantiate_new"`
 	FentryD_move                     *ebpf.ProgramSpec `ebpf:"fentry_d_move"`
 	FentryFileModified               *ebpf.ProgramSpec `ebpf:"fentry_file_modified"`
 	FentryFileUpdateTime             *ebpf.ProgramSpec `ebpf:"fentry_file_update_time"`
@@ -1044,6 +1048,8 @@ type trampolinesPrograms struct {
 	FentryAttachRecursiveMnt         *ebpf.Program `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.Program `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.Program `ebpf:"fentry_d_exchange"`
+	FentryD_instantiate              *ebpf.Program `ebpf:"fentry_d_instantiate"`
+	FentryD_instantiateNew           *ebpf.Program `ebpf:"fentry_d_instantiate_new"`
 	FentryD_move                     *ebpf.Program `ebpf:"fentry_d_move"`
 	FentryFileModified               *ebpf.Program `ebpf:"fentry_file_modified"`
 	FentryFileUpdateTime             *ebpf.Program `ebpf:"fentry_file_update_time"`
@@ -1132,6 +1138,8 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryAttachRecursiveMnt,
 		p.FentryD_delete,
 		p.FentryD_exchange,
+		p.FentryD_instantiate,
+		p.FentryD_instantiateNew,
 		p.FentryD_move,
 		p.FentryFileModified,
 		p.FentryFileUpdateTime,

@@ -9,6 +9,7 @@
 #include "unlink.h"
 #include "rename.h"
 #include "mkdir.h"
+#include "subvolume.h"
 #include "mknod.h"
 #include "link.h"
 #include "symlink.h"
