@@ -41,7 +41,7 @@ func attach(o *objects, all []*planned, unseen string) (attachments, error) {
 // thread that calls Next calls it.
 func (b *Backend) Mounted(mounts []Mount) error {
 	for _, p := range b.hooks {
-		if !p.waiting || !b.o.silent(mounts) {
+		if !p.waiting || !p.uses(&b.o, mounts) {
 			continue
 		}
 		links, err := p.attach(b.objects)
@@ -53,7 +53,7 @@ func (b *Backend) Mounted(mounts []Mount) error {
 			err = errors.New(p.Why)
 		}
 		if err != nil {
-			return fmt.Errorf("attach to %s, for what writes a filesystem does not tell of: %w", p.function, err)
+			return fmt.Errorf("attach to %s, for a filesystem that was mounted: %w", p.function, err)
 		}
 	}
 	return nil

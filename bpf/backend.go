@@ -144,7 +144,7 @@ func Open(o Options) (*Backend, error) {
 		return nil, err
 	}
 	for _, p := range all {
-		p.waiting = p.waits && !o.silent(o.Mounts)
+		p.waiting = p.waits != nil && p.Why == "" && !p.uses(&o, o.Mounts)
 	}
 	b := &Backend{o: o, hooks: all, processes: processes{complete: o.Introduce}}
 	for _, op := range o.Ops {
@@ -278,7 +278,7 @@ func (b *Backend) Hooks() []Hook {
 	rows := make([]Hook, len(b.hooks))
 	for i, p := range b.hooks {
 		if rows[i] = p.Hook; p.waiting {
-			rows[i].Why = "all that is watched tells of writes; it is attached when something is mounted that does not"
+			rows[i].Why = "no filesystem that needs it holds anything watched; it is attached when one is mounted"
 		}
 	}
 	return rows

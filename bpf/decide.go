@@ -162,7 +162,7 @@ type concern uint8
 
 const (
 	notOurs concern = iota
-	leading         // a directory that is renamed, and something below may be watched
+	leading         // a directory that comes or goes with what is in it, of which something may be watched
 	covered         // a pattern names it
 )
 
@@ -266,7 +266,7 @@ func (b *Backend) concern(r *raw, host []byte) (name []byte, how concern) {
 	if name, ok := b.o.Set.Match(host); ok {
 		return name, covered
 	}
-	if event.Op(r.Op) == event.OpRename && event.TypeOf(uint32(r.Now.Mode)) == event.TypeDirectory {
+	if r.tree() {
 		if name, ok := b.o.Set.Leads(host); ok {
 			return name, leading
 		}

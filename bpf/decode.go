@@ -77,6 +77,22 @@ func (r *raw) layered() bool {
 	return r.LayerDev != 0 && (!r.has(trampolinesFlagFLAG_LOWER) || op == event.OpUnlink || op == event.OpRmdir)
 }
 
+// subvolumeRoot is the number of the root directory of each subvolume of btrfs
+// (linux/btrfs_tree.h).
+const subvolumeRoot = 256
+
+// tree says that a directory comes or goes with all that is in it: a rename, or a
+// subvolume.
+func (r *raw) tree() bool {
+	switch event.Op(r.Op) {
+	case event.OpRename:
+		return event.TypeOf(uint32(r.Now.Mode)) == event.TypeDirectory
+	case event.OpMkdir, event.OpRmdir:
+		return r.Magic == btrfsMagic && r.Ino == subvolumeRoot
+	}
+	return false
+}
+
 // appendPath appends "/" and each name, root first, from names as records
 // hold them: leaf first, each ended by NUL.
 func appendPath(dst, names []byte) []byte {

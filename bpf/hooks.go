@@ -46,9 +46,11 @@ type hook struct {
 	// twin says that the row is for a second kind of program beside a probe,
 	// which the kernel skips for other reasons than that: what must not be missed.
 	twin bool
-	// waits says that the row's programs are attached only as soon as a filesystem that
-	// does not tell of writes may hold something watched.
-	waits bool
+	// waits says of which filesystems, by their names, one must hold what may be watched
+	// before the row's programs are attached. Nil: they are from the start.
+	waits func(fstype string) bool
+	// layers says that one below an overlay counts too.
+	layers bool
 	// unless names a hook in whose place this one stands: another, or the row above
 	// of the same function.
 	unless string
@@ -122,6 +124,7 @@ var hooks = []hook{
 
 	{function: "path_mount", when: atReturn, needed: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "path_umount", helps: opUmount, counts: trampolinesHookHOOK_MOUNT},
+	{function: "security_move_mount", lsm: "move_mount", helps: opUmount, counts: trampolinesHookHOOK_MOUNT},
 	{function: "path_umount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "finish_automount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: syscallPrefix + "move_mount", when: atReturn, helps: everything, counts: trampolinesHookHOOK_MOUNT},
@@ -130,6 +133,8 @@ var hooks = []hook{
 	{function: "attach_recursive_mnt", params: []string{"dest_mp"}, helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "make_visible", helps: everything, counts: trampolinesHookHOOK_MOUNT},
 	{function: "mnt_set_mountpoint", helps: everything, counts: trampolinesHookHOOK_MOUNT},
+
+	{function: "generic_shutdown_super", helps: everything, counts: trampolinesHookHOOK_MOUNT},
 
 	stashing("path_unlink", opRemove),
 	stashing("path_rmdir", opRemove),
@@ -142,6 +147,9 @@ var hooks = []hook{
 
 	stashing("path_mkdir", opMkdir),
 	{function: "vfs_mkdir", when: atResult, params: []string{"dentry"}, needed: opMkdir, counts: trampolinesHookHOOK_MKDIR},
+	// Run for whatever is made anywhere, sockets too.
+	{function: "d_instantiate", waits: hasSubvolumes, helps: opMkdir, counts: trampolinesHookHOOK_MKDIR},
+	{function: "d_instantiate_new", waits: hasSubvolumes, helps: opMkdir, counts: trampolinesHookHOOK_MKDIR},
 	stashing("path_mknod", opMknod),
 	{function: "vfs_mknod", when: atResult, params: []string{"dentry"}, needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
 	{function: "vfs_create", when: atResult, params: []string{"dentry"}, needed: opMknod, counts: trampolinesHookHOOK_MKNOD},
@@ -176,7 +184,7 @@ var hooks = []hook{
 	{function: "vfs_fileattr_set", when: atResult, params: []string{"dentry", "fa"}, before: true, helps: opChattr, counts: trampolinesHookHOOK_ATTRIB},
 
 	// Makes every read dearer.
-	{function: "security_file_permission", lsm: "file_permission", waits: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
+	{function: "security_file_permission", lsm: "file_permission", waits: silent, layers: true, helps: opModify, counts: trampolinesHookHOOK_MODIFY},
 
 	{function: "security_bprm_check", lsm: "bprm_check_security", needed: opExec, counts: trampolinesHookHOOK_EXEC},
 	{function: "security_bprm_committed_creds", lsm: "bprm_committed_creds", needed: opExec, counts: trampolinesHookHOOK_EXEC},
@@ -185,7 +193,7 @@ var hooks = []hook{
 // tellsOfWrites are the filesystems that call the file_modified family for
 // every change. btrfs does not; of others it is not known. Overlayfs has the one that
 // its upper layer is on call it.
-var tellsOfWrites = []string{"ext2", "ext3", "ext4", "xfs", "tmpfs", "vfat"}
+var tellsOfWrites = []string{"ext2", "ext3", "ext4", "overlay", "xfs", "tmpfs", "vfat"}
 
 // noUpper are filesystems that are no upper layer: those that the kernel generates, that
 // are read only, and overlayfs itself.
@@ -195,19 +203,26 @@ var noUpper = []string{
 	"rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tracefs",
 }
 
-// silent says whether one of the filesystems may hold something watched and does not
-// tell of writes, or may be below an overlay that does.
-func (o *Options) silent(mounts []Mount) bool {
+// silent is a filesystem that does not tell of writes.
+func silent(fstype string) bool { return !slices.Contains(tellsOfWrites, fstype) }
+
+// hasSubvolumes is a filesystem that makes directories by other roads than mkdir(2).
+func hasSubvolumes(fstype string) bool { return fstype == "btrfs" }
+
+// uses says whether a filesystem that h waits for may hold something watched, or be below
+// an overlay that does. With containers each overlay may, and they come and go.
+func (h *hook) uses(o *Options, mounts []Mount) bool {
 	overlays := o.Containers
 	for _, m := range mounts {
-		if o.Set.Reaches([]byte(m.Point)) {
-			if m.FSType != "overlay" && !slices.Contains(tellsOfWrites, m.FSType) {
-				return true
-			}
-			overlays = overlays || m.FSType == "overlay"
+		if !o.Set.Reaches([]byte(m.Point)) {
+			continue
 		}
+		if h.waits(m.FSType) {
+			return true
+		}
+		overlays = overlays || m.FSType == "overlay"
 	}
-	return overlays && slices.ContainsFunc(mounts, func(m Mount) bool {
-		return !slices.Contains(noUpper, m.FSType) && !slices.Contains(tellsOfWrites, m.FSType)
+	return overlays && h.layers && slices.ContainsFunc(mounts, func(m Mount) bool {
+		return h.waits(m.FSType) && !slices.Contains(noUpper, m.FSType)
 	})
 }

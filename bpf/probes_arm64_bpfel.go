@@ -50,10 +50,13 @@ const (
 	probesProgKprobeAttachRecursiveMnt         = "kprobe_attach_recursive_mnt"
 	probesProgKprobeD_delete                   = "kprobe_d_delete"
 	probesProgKprobeD_exchange                 = "kprobe_d_exchange"
+	probesProgKprobeD_instantiate              = "kprobe_d_instantiate"
+	probesProgKprobeD_instantiateNew           = "kprobe_d_instantiate_new"
 	probesProgKprobeD_move                     = "kprobe_d_move"
 	probesProgKprobeFileModified               = "kprobe_file_modified"
 	probesProgKprobeFileUpdateTime             = "kprobe_file_update_time"
 	probesProgKprobeFileUpdateTimeFlags        = "kprobe_file_update_time_flags"
+	probesProgKprobeGenericShutdownSuper       = "kprobe_generic_shutdown_super"
 	probesProgKprobeKiocbModified              = "kprobe_kiocb_modified"
 	probesProgKprobeLocksRemoveFile            = "kprobe_locks_remove_file"
 	probesProgKprobeMakeVisible                = "kprobe_make_visible"
@@ -66,6 +69,7 @@ const (
 	probesProgKprobeSecurityFileOpen           = "kprobe_security_file_open"
 	probesProgKprobeSecurityFilePermission     = "kprobe_security_file_permission"
 	probesProgKprobeSecurityFileRelease        = "kprobe_security_file_release"
+	probesProgKprobeSecurityMoveMount          = "kprobe_security_move_mount"
 	probesProgKprobeSecurityPathChmod          = "kprobe_security_path_chmod"
 	probesProgKprobeSecurityPathChown          = "kprobe_security_path_chown"
 	probesProgKprobeSecurityPathLink           = "kprobe_security_path_link"
@@ -203,10 +207,13 @@ type probesProgramSpecs struct {
 	KprobeAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete                   *ebpf.ProgramSpec `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange                 *ebpf.ProgramSpec `ebpf:"kprobe_d_exchange"`
+	KprobeD_instantiate              *ebpf.ProgramSpec `ebpf:"kprobe_d_instantiate"`
+	KprobeD_instantiateNew           *ebpf.ProgramSpec `ebpf:"kprobe_d_instantiate_new"`
 	KprobeD_move                     *ebpf.ProgramSpec `ebpf:"kprobe_d_move"`
 	KprobeFileModified               *ebpf.ProgramSpec `ebpf:"kprobe_file_modified"`
 	KprobeFileUpdateTime             *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time"`
 	KprobeFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"kprobe_file_update_time_flags"`
+	KprobeGenericShutdownSuper       *ebpf.ProgramSpec `ebpf:"kprobe_generic_shutdown_super"`
 	KprobeKiocbModified              *ebpf.ProgramSpec `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"kprobe_locks_remove_file"`
 	KprobeMakeVisible                *ebpf.ProgramSpec `ebpf:"kprobe_make_visible"`
@@ -219,6 +226,7 @@ type probesProgramSpecs struct {
 	KprobeSecurityFileOpen           *ebpf.ProgramSpec `ebpf:"kprobe_security_file_open"`
 	KprobeSecurityFilePermission     *ebpf.ProgramSpec `ebpf:"kprobe_security_file_permission"`
 	KprobeSecurityFileRelease        *ebpf.ProgramSpec `ebpf:"kprobe_security_file_release"`
+	KprobeSecurityMoveMount          *ebpf.ProgramSpec `ebpf:"kprobe_security_move_mount"`
 	KprobeSecurityPathChmod          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_chmod"`
 	KprobeSecurityPathChown          *ebpf.ProgramSpec `ebpf:"kprobe_security_path_chown"`
 	KprobeSecurityPathLink           *ebpf.ProgramSpec `ebpf:"kprobe_security_path_link"`
@@ -490,10 +498,13 @@ type probesPrograms struct {
 	KprobeAttachRecursiveMnt         *ebpf.Program `ebpf:"kprobe_attach_recursive_mnt"`
 	KprobeD_delete                   *ebpf.Program `ebpf:"kprobe_d_delete"`
 	KprobeD_exchange                 *ebpf.Program `ebpf:"kprobe_d_exchange"`
+	KprobeD_instantiate              *ebpf.Program `ebpf:"kprobe_d_instantiate"`
+	KprobeD_instantiateNew           *ebpf.Program `ebpf:"kprobe_d_instantiate_new"`
 	KprobeD_move                     *ebpf.Program `ebpf:"kprobe_d_move"`
 	KprobeFileModified               *ebpf.Program `ebpf:"kprobe_file_modified"`
 	KprobeFileUpdateTime             *ebpf.Program `ebpf:"kprobe_file_update_time"`
 	KprobeFileUpdateTimeFlags        *ebpf.Program `ebpf:"kprobe_file_update_time_flags"`
+	KprobeGenericShutdownSuper       *ebpf.Program `ebpf:"kprobe_generic_shutdown_super"`
 	KprobeKiocbModified              *ebpf.Program `ebpf:"kprobe_kiocb_modified"`
 	KprobeLocksRemoveFile            *ebpf.Program `ebpf:"kprobe_locks_remove_file"`
 	KprobeMakeVisible                *ebpf.Program `ebpf:"kprobe_make_visible"`
@@ -506,6 +517,7 @@ type probesPrograms struct {
 	KprobeSecurityFileOpen           *ebpf.Program `ebpf:"kprobe_security_file_open"`
 	KprobeSecurityFilePermission     *ebpf.Program `ebpf:"kprobe_security_file_permission"`
 	KprobeSecurityFileRelease        *ebpf.Program `ebpf:"kprobe_security_file_release"`
+	KprobeSecurityMoveMount          *ebpf.Program `ebpf:"kprobe_security_move_mount"`
 	KprobeSecurityPathChmod          *ebpf.Program `ebpf:"kprobe_security_path_chmod"`
 	KprobeSecurityPathChown          *ebpf.Program `ebpf:"kprobe_security_path_chown"`
 	KprobeSecurityPathLink           *ebpf.Program `ebpf:"kprobe_security_path_link"`
@@ -566,10 +578,13 @@ func (p *probesPrograms) Close() error {
 		p.KprobeAttachRecursiveMnt,
 		p.KprobeD_delete,
 		p.KprobeD_exchange,
+		p.KprobeD_instantiate,
+		p.KprobeD_instantiateNew,
 		p.KprobeD_move,
 		p.KprobeFileModified,
 		p.KprobeFileUpdateTime,
 		p.KprobeFileUpdateTimeFlags,
+		p.KprobeGenericShutdownSuper,
 		p.KprobeKiocbModified,
 		p.KprobeLocksRemoveFile,
 		p.KprobeMakeVisible,
@@ -582,6 +597,7 @@ func (p *probesPrograms) Close() error {
 		p.KprobeSecurityFileOpen,
 		p.KprobeSecurityFilePermission,
 		p.KprobeSecurityFileRelease,
+		p.KprobeSecurityMoveMount,
 		p.KprobeSecurityPathChmod,
 		p.KprobeSecurityPathChown,
 		p.KprobeSecurityPathLink,

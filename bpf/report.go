@@ -32,6 +32,4 @@ func Choice() []string {
 // fim sees the changes of contents by. Of others it sees that a write was
 // permitted, and reports it without an outcome.
 // Overlayfs tells as its upper layer does.
-func TellsOfWrites(fstype string) bool {
-	return fstype == "overlay" || slices.Contains(tellsOfWrites, fstype)
-}
+func TellsOfWrites(fstype string) bool { return slices.Contains(tellsOfWrites, fstype) }

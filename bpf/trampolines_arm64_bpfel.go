@@ -264,7 +264,7 @@ type trampolinesPlaced struct {
 	Id      uint32
 	Seen    uint32
 	State   uint32
-	Unused  uint32
+	Dev     uint32
 	Creator uint64
 }
 
@@ -490,6 +490,12 @@ type trampolinesSubject struct {
 	Tid    uint64
 }
 
+type trampolinesSuper struct {
+	_    structs.HostLayout
+	Live uint32
+	Dead uint32
+}
+
 type trampolinesSurvey struct {
 	_       structs.HostLayout
 	Ns      uint64
@@ -530,6 +536,8 @@ type trampolinesSurvey struct {
 	Steps    uint32
 	State    uint32
 	End      uint32
+	Found    uint32
+	Unused   uint32
 	Step     [2048]uint64
 }
 
@@ -606,10 +614,13 @@ const (
 	trampolinesProgFentryAttachRecursiveMnt         = "fentry_attach_recursive_mnt"
 	trampolinesProgFentryD_delete                   = "fentry_d_delete"
 	trampolinesProgFentryD_exchange                 = "fentry_d_exchange"
+	trampolinesProgFentryD_instantiate              = "fentry_d_instantiate"
+	trampolinesProgFentryD_instantiateNew           = "fentry_d_instantiate_new"
 	trampolinesProgFentryD_move                     = "fentry_d_move"
 	trampolinesProgFentryFileModified               = "fentry_file_modified"
 	trampolinesProgFentryFileUpdateTime             = "fentry_file_update_time"
 	trampolinesProgFentryFileUpdateTimeFlags        = "fentry_file_update_time_flags"
+	trampolinesProgFentryGenericShutdownSuper       = "fentry_generic_shutdown_super"
 	trampolinesProgFentryKiocbModified              = "fentry_kiocb_modified"
 	trampolinesProgFentryLocksRemoveFile            = "fentry_locks_remove_file"
 	trampolinesProgFentryMakeVisible                = "fentry_make_visible"
@@ -620,6 +631,7 @@ const (
 	trampolinesProgFentrySecurityBprmCommittedCreds = "fentry_security_bprm_committed_creds"
 	trampolinesProgFentrySecurityFilePermission     = "fentry_security_file_permission"
 	trampolinesProgFentrySecurityFileRelease        = "fentry_security_file_release"
+	trampolinesProgFentrySecurityMoveMount          = "fentry_security_move_mount"
 	trampolinesProgFentrySecurityPathChmod          = "fentry_security_path_chmod"
 	trampolinesProgFentrySecurityPathChown          = "fentry_security_path_chown"
 	trampolinesProgFentrySecurityPathLink           = "fentry_security_path_link"
@@ -671,6 +683,7 @@ const (
 	trampolinesProgLsmSecurityFileOpen              = "lsm_security_file_open"
 	trampolinesProgLsmSecurityFilePermission        = "lsm_security_file_permission"
 	trampolinesProgLsmSecurityFileRelease           = "lsm_security_file_release"
+	trampolinesProgLsmSecurityMoveMount             = "lsm_security_move_mount"
 	trampolinesProgLsmSecurityPathChmod             = "lsm_security_path_chmod"
 	trampolinesProgLsmSecurityPathChown             = "lsm_security_path_chown"
 	trampolinesProgLsmSecurityPathLink              = "lsm_security_path_link"
@@ -768,10 +781,13 @@ type trampolinesProgramSpecs struct {
 	FentryAttachRecursiveMnt         *ebpf.ProgramSpec `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.ProgramSpec `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.ProgramSpec `ebpf:"fentry_d_exchange"`
+	FentryD_instantiate              *ebpf.ProgramSpec `ebpf:"fentry_d_instantiate"`
+	FentryD_instantiateNew           *ebpf.ProgramSpec `ebpf:"fentry_d_instantiate_new"`
 	FentryD_move                     *ebpf.ProgramSpec `ebpf:"fentry_d_move"`
 	FentryFileModified               *ebpf.ProgramSpec `ebpf:"fentry_file_modified"`
 	FentryFileUpdateTime             *ebpf.ProgramSpec `ebpf:"fentry_file_update_time"`
 	FentryFileUpdateTimeFlags        *ebpf.ProgramSpec `ebpf:"fentry_file_update_time_flags"`
+	FentryGenericShutdownSuper       *ebpf.ProgramSpec `ebpf:"fentry_generic_shutdown_super"`
 	FentryKiocbModified              *ebpf.ProgramSpec `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile            *ebpf.ProgramSpec `ebpf:"fentry_locks_remove_file"`
 	FentryMakeVisible                *ebpf.ProgramSpec `ebpf:"fentry_make_visible"`
@@ -782,6 +798,7 @@ type trampolinesProgramSpecs struct {
 	FentrySecurityBprmCommittedCreds *ebpf.ProgramSpec `ebpf:"fentry_security_bprm_committed_creds"`
 	FentrySecurityFilePermission     *ebpf.ProgramSpec `ebpf:"fentry_security_file_permission"`
 	FentrySecurityFileRelease        *ebpf.ProgramSpec `ebpf:"fentry_security_file_release"`
+	FentrySecurityMoveMount          *ebpf.ProgramSpec `ebpf:"fentry_security_move_mount"`
 	FentrySecurityPathChmod          *ebpf.ProgramSpec `ebpf:"fentry_security_path_chmod"`
 	FentrySecurityPathChown          *ebpf.ProgramSpec `ebpf:"fentry_security_path_chown"`
 	FentrySecurityPathLink           *ebpf.ProgramSpec `ebpf:"fentry_security_path_link"`
@@ -833,6 +850,7 @@ type trampolinesProgramSpecs struct {
 	LsmSecurityFileOpen              *ebpf.ProgramSpec `ebpf:"lsm_security_file_open"`
 	LsmSecurityFilePermission        *ebpf.ProgramSpec `ebpf:"lsm_security_file_permission"`
 	LsmSecurityFileRelease           *ebpf.ProgramSpec `ebpf:"lsm_security_file_release"`
+	LsmSecurityMoveMount             *ebpf.ProgramSpec `ebpf:"lsm_security_move_mount"`
 	LsmSecurityPathChmod             *ebpf.ProgramSpec `ebpf:"lsm_security_path_chmod"`
 	LsmSecurityPathChown             *ebpf.ProgramSpec `ebpf:"lsm_security_path_chown"`
 	LsmSecurityPathLink              *ebpf.ProgramSpec `ebpf:"lsm_security_path_link"`
@@ -1064,10 +1082,13 @@ type trampolinesPrograms struct {
 	FentryAttachRecursiveMnt         *ebpf.Program `ebpf:"fentry_attach_recursive_mnt"`
 	FentryD_delete                   *ebpf.Program `ebpf:"fentry_d_delete"`
 	FentryD_exchange                 *ebpf.Program `ebpf:"fentry_d_exchange"`
+	FentryD_instantiate              *ebpf.Program `ebpf:"fentry_d_instantiate"`
+	FentryD_instantiateNew           *ebpf.Program `ebpf:"fentry_d_instantiate_new"`
 	FentryD_move                     *ebpf.Program `ebpf:"fentry_d_move"`
 	FentryFileModified               *ebpf.Program `ebpf:"fentry_file_modified"`
 	FentryFileUpdateTime             *ebpf.Program `ebpf:"fentry_file_update_time"`
 	FentryFileUpdateTimeFlags        *ebpf.Program `ebpf:"fentry_file_update_time_flags"`
+	FentryGenericShutdownSuper       *ebpf.Program `ebpf:"fentry_generic_shutdown_super"`
 	FentryKiocbModified              *ebpf.Program `ebpf:"fentry_kiocb_modified"`
 	FentryLocksRemoveFile            *ebpf.Program `ebpf:"fentry_locks_remove_file"`
 	FentryMakeVisible                *ebpf.Program `ebpf:"fentry_make_visible"`
@@ -1078,6 +1099,7 @@ type trampolinesPrograms struct {
 	FentrySecurityBprmCommittedCreds *ebpf.Program `ebpf:"fentry_security_bprm_committed_creds"`
 	FentrySecurityFilePermission     *ebpf.Program `ebpf:"fentry_security_file_permission"`
 	FentrySecurityFileRelease        *ebpf.Program `ebpf:"fentry_security_file_release"`
+	FentrySecurityMoveMount          *ebpf.Program `ebpf:"fentry_security_move_mount"`
 	FentrySecurityPathChmod          *ebpf.Program `ebpf:"fentry_security_path_chmod"`
 	FentrySecurityPathChown          *ebpf.Program `ebpf:"fentry_security_path_chown"`
 	FentrySecurityPathLink           *ebpf.Program `ebpf:"fentry_security_path_link"`
@@ -1129,6 +1151,7 @@ type trampolinesPrograms struct {
 	LsmSecurityFileOpen              *ebpf.Program `ebpf:"lsm_security_file_open"`
 	LsmSecurityFilePermission        *ebpf.Program `ebpf:"lsm_security_file_permission"`
 	LsmSecurityFileRelease           *ebpf.Program `ebpf:"lsm_security_file_release"`
+	LsmSecurityMoveMount             *ebpf.Program `ebpf:"lsm_security_move_mount"`
 	LsmSecurityPathChmod             *ebpf.Program `ebpf:"lsm_security_path_chmod"`
 	LsmSecurityPathChown             *ebpf.Program `ebpf:"lsm_security_path_chown"`
 	LsmSecurityPathLink              *ebpf.Program `ebpf:"lsm_security_path_link"`
@@ -1149,10 +1172,13 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentryAttachRecursiveMnt,
 		p.FentryD_delete,
 		p.FentryD_exchange,
+		p.FentryD_instantiate,
+		p.FentryD_instantiateNew,
 		p.FentryD_move,
 		p.FentryFileModified,
 		p.FentryFileUpdateTime,
 		p.FentryFileUpdateTimeFlags,
+		p.FentryGenericShutdownSuper,
 		p.FentryKiocbModified,
 		p.FentryLocksRemoveFile,
 		p.FentryMakeVisible,
@@ -1163,6 +1189,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.FentrySecurityBprmCommittedCreds,
 		p.FentrySecurityFilePermission,
 		p.FentrySecurityFileRelease,
+		p.FentrySecurityMoveMount,
 		p.FentrySecurityPathChmod,
 		p.FentrySecurityPathChown,
 		p.FentrySecurityPathLink,
@@ -1214,6 +1241,7 @@ func (p *trampolinesPrograms) Close() error {
 		p.LsmSecurityFileOpen,
 		p.LsmSecurityFilePermission,
 		p.LsmSecurityFileRelease,
+		p.LsmSecurityMoveMount,
 		p.LsmSecurityPathChmod,
 		p.LsmSecurityPathChown,
 		p.LsmSecurityPathLink,

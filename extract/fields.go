@@ -28,7 +28,7 @@ const opID = 0
 // character by character, so "fs.dev" beside "fs.dev.major" is fine, but no
 // name may be the beginning of a built-in one (fs.path.name and its kind).
 var fields = []Field{
-	one("fs.op", "What happened: open, create, modify, close, truncate, mmap (a shared mapping that can write), rename, link, symlink, unlink, mkdir, rmdir, mknod, chmod, chown, utimes, setxattr, removexattr, setacl, chattr, exec, mount or umount (a mount that comes on a watched path or above one and hides files, or goes); attrib where it is not known which of the attributes changed; or lost, when events did not arrive.",
+	one("fs.op", "What happened: open, create, modify, close, truncate, mmap (a shared mapping that can write), rename, link, symlink, unlink, mkdir, rmdir (also of a subvolume or snapshot of btrfs, which comes and goes with all that is in it), mknod, chmod, chown, utimes, setxattr, removexattr, setacl, chattr, exec, mount or umount (a mount that comes on a watched path or above one and hides files, or goes); attrib where it is not known which of the attributes changed; or lost, when events did not arrive.",
 		"create", func(x *Extractor) any { return opValues[x.op] }),
 	truth("fs.failed", "Whether the operation was refused, which is told where the key failed asks for it. fs.res then says why.",
 		"false", func(e *event.Event) (bool, bool) { return e.Failed, e.Failed || len(e.Res) > 0 }),
@@ -53,7 +53,7 @@ var fields = []Field{
 	truth("fs.truncated", "Whether something of this event is missing because it was too long.",
 		"false", func(e *event.Event) (bool, bool) { return e.Truncated, true }),
 
-	text("fs.host_path", "The path of the file on the host, whatever name, mount or container the access came by; for a rename or link the new one. Of a file with several names it is the watched one, except of a rename, link or unlink of another. Absent when the file has no path there.",
+	text("fs.host_path", "The path of the file on the host, whatever name, mount or container the access came by; for a rename or link the new one. Of a file with several names it is the watched one, except of a rename, link or unlink of another. Absent when the file has no path there: where nothing mounted on the host shows it, or another mount hides it.",
 		"/etc/cron.d/job", func(e *event.Event) []byte { return e.File.HostPath }),
 	text("fs.directory", "The directory part of fs.host_path.",
 		"/etc/cron.d", func(e *event.Event) []byte { return directory(e.File.HostPath) }),

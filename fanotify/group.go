@@ -183,6 +183,13 @@ func (g *Group) wait(deadline time.Time) error {
 	}
 }
 
+// remounted says whether the mount table has changed since it was read.
+func (g *Group) remounted() bool {
+	fds := []unix.PollFd{{Fd: int32(g.tableFd), Events: unix.POLLPRI}}
+	n, err := unix.Poll(fds, 0)
+	return n > 0 && err == nil
+}
+
 // remount marks what a changed mount table names. Paths are told by the new
 // table when all events that happened under the old one are done.
 func (g *Group) remount() {

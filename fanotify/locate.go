@@ -18,7 +18,7 @@ type side struct {
 	mount *mount.Mount // through which host leads; nil when that is not known
 	// watch is the pattern that names host, nil when none does.
 	watch []byte
-	// leads is the pattern that a directory leads to which is renamed, where none
+	// leads is the pattern that a directory leads to which is renamed or a subvolume, where none
 	// names it.
 	leads []byte
 	// doubt says that the name may be watched or not; then watch is nil.
@@ -70,7 +70,7 @@ func (g *Group) show(f *filesystem, inFS []byte, s *side) {
 		p := &g.paths[i]
 		watch, ok := g.set.Match(p.Host)
 		var leads []byte
-		if !ok && s.leads == nil && g.hand.movesDirectory() {
+		if !ok && s.leads == nil && (g.hand.movesDirectory() || g.handlesTree(f)) {
 			leads, _ = g.set.Leads(p.Host)
 		}
 		if ok || leads != nil || i == 0 {

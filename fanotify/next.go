@@ -38,6 +38,20 @@ func (h *hand) movesDirectory() bool {
 	return h.mask&unix.FAN_RENAME != 0 && h.mask&unix.FAN_ONDIR != 0
 }
 
+// subvolumeRoot is the number of the root directory of each subvolume of btrfs, and of
+// nothing else in it (linux/btrfs_tree.h).
+const subvolumeRoot = 256
+
+// handlesTree says whether the event in hand is of a subvolume, which comes and goes
+// with all that is in it.
+func (g *Group) handlesTree(f *filesystem) bool {
+	r := &g.hand.record
+	if r.mask&unix.FAN_ONDIR == 0 || r.mask&(unix.FAN_CREATE|unix.FAN_DELETE) == 0 || f.fstype != "btrfs" {
+		return false
+	}
+	return inodeOf(subject(r).handle()) == subvolumeRoot
+}
+
 // impatience is how many events are passed over before the deadline is looked
 // at, while there are more.
 const impatience = 256
@@ -68,6 +82,9 @@ func (g *Group) Next(e *event.Event, deadline time.Time) error {
 			return err
 		}
 		g.drain()
+		if g.remounted() { // before some of what was just read
+			g.remount()
+		}
 	}
 }
 
@@ -152,8 +169,8 @@ func (g *Group) judge(r *record) {
 	watched := h.at.watch != nil || h.from.watch != nil
 	h.ops = g.expand(h.ops, r, watched)
 	leads := h.at.leads != nil || h.from.leads != nil
-	if leads && !watched && g.ops[event.OpRename] {
-		h.ops = append(h.ops, event.OpRename) // which takes watched paths away or brings them
+	if leads && !watched {
+		h.ops = g.carries(h.ops)
 	}
 	switch {
 	case watched, leads:
@@ -164,6 +181,17 @@ func (g *Group) judge(r *record) {
 	default:
 		g.stats.add(ignored, 1)
 	}
+}
+
+// carries appends what was done to a directory that no pattern names: it takes watched
+// paths away, or brings them.
+func (g *Group) carries(ops []event.Op) []event.Op {
+	for _, op := range []event.Op{event.OpMkdir, event.OpRmdir, event.OpRename} {
+		if g.ops[op] && g.hand.mask&bitsOf[op] != 0 {
+			ops = append(ops, op)
+		}
+	}
+	return ops
 }
 
 // doubt tells, once in a round, that events of watched files may be among those

@@ -63,8 +63,9 @@ func (t *Table) Full() bool { return t.full }
 func (t *Table) Doubt() { t.doubts++ }
 
 // Watched returns a path on the host by which a pattern covers the file, the first
-// one in order where there are several, and the pattern's name.
-func (t *Table) Watched(id ID) (path string, pattern []byte, ok bool) {
+// one in order where there are several, and the pattern's name. is says whether a path
+// is of the file that is meant, where several may have the ID.
+func (t *Table) Watched(id ID, is func(path string) bool) (path string, pattern []byte, ok bool) {
 	f := t.files[id]
 	if f == nil {
 		return "", nil, false
@@ -77,8 +78,12 @@ func (t *Table) Watched(id ID) (path string, pattern []byte, ok bool) {
 		delete(t.files, id)
 		return "", nil, false
 	}
-	pattern, ok = t.set.Match([]byte(f.names[0]))
-	return f.names[0], pattern, ok
+	i := slices.IndexFunc(f.names, is)
+	if i < 0 {
+		return "", nil, false
+	}
+	pattern, ok = t.set.Match([]byte(f.names[i]))
+	return f.names[i], pattern, ok
 }
 
 // Add takes a path in that is a name of the file now, and says whether a pattern

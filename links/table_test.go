@@ -47,7 +47,7 @@ func exchanged(e *event.Event) *event.Event {
 // want checks by which name a file is watched, "" for none.
 func want(t *testing.T, table *Table, id ID, path string) {
 	t.Helper()
-	got, pattern, ok := table.Watched(id)
+	got, pattern, ok := table.Watched(id, func(string) bool { return true })
 	if got != path || ok != (path != "") {
 		t.Errorf("file %d is watched as %q, want %q", id.Inode, got, path)
 	}

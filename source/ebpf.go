@@ -44,7 +44,6 @@ func openEBPF(s setup) (Backend, error) {
 	// The kernel's numbers are those of the host's procfs.
 	a := &actor{processes: process.New(filepath.Join(s.root, "proc"))}
 	r := newRemounts(s)
-	r.told = true
 	l := newHardLinks(s, m)
 	b, err := bpf.Open(bpf.Options{
 		Set: s.set, Ops: s.ops, Failed: s.failed, Containers: s.inside, HostRoot: s.root, RingKiB: s.ring,
@@ -68,6 +67,7 @@ func openEBPF(s setup) (Backend, error) {
 			s.logf("ebpf: %v", err)
 		}
 	}
+	r.pending = b.Pending
 	l.start(b.NoteFile)
 	return &ebpfBackend{b, s.set, m, a, r, l}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/falco-fim/fim/bpf"
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/links"
+	"github.com/falco-fim/fim/mount"
 	"github.com/falco-fim/fim/watch"
 )
 
@@ -236,12 +237,12 @@ func (h *hardLinks) alias(dev, inode uint64, used []byte) (place bpf.Place, patt
 	if h.walk != nil {
 		h.take(links.MaxFiles)
 	}
-	path, pattern, ok := h.table.Watched(links.ID{Dev: dev, Inode: inode})
+	var m *mount.Mount
+	path, pattern, ok := h.table.Watched(links.ID{Dev: dev, Inode: inode}, func(path string) bool {
+		m, _ = h.mounts.now.Locate([]byte(path))
+		return m != nil && h.sameFile(m.FSType, string(used), path)
+	})
 	if !ok {
-		return bpf.Place{}, nil, false
-	}
-	m, _ := h.mounts.now.Locate([]byte(path))
-	if m == nil || !h.sameFile(m.FSType, string(used), path) {
 		return bpf.Place{}, nil, false
 	}
 	return bpf.Place{Host: []byte(path), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType)}, pattern, true

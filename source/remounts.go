@@ -34,10 +34,11 @@ type remounts struct {
 	roots map[int]identity // of mounts that are told of when they go, by ID
 	queue []*remount
 
-	// told says that the backend tells who attaches and detaches mounts, in the order
-	// of its events: by is then called before the one that comes after.
-	told bool
-	who  map[change]remounter
+	// pending says whether the backend has more to read. It is nil unless that
+	// tells who attaches and detaches mounts, in the order of its events: by is then
+	// called before the one that comes after.
+	pending func() bool
+	who     map[change]remounter
 }
 
 // remount is an event that waits for its turn, and for what the backend may know of it.
@@ -107,8 +108,8 @@ func (r *remounts) next(e *event.Event, deadline time.Time, now func() *mount.Ta
 		return err
 	}
 	r.look(now())
-	passed := uint64(math.MaxUint64)
-	if err == nil {
+	passed := uint64(math.MaxUint64) // all from before the table was read
+	if err == nil && (r.pending == nil || r.pending()) {
 		passed = e.Boot
 	}
 	if !r.ready(passed) {
@@ -267,7 +268,7 @@ func (r *remounts) tell(op event.Op, one identity) {
 		HostPath: []byte(m.Point), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType), MountID: event.Known(uint64(m.ID)),
 		Inode: one.inode, Dev: one.dev, Type: one.kind,
 	}}}
-	if r.told {
+	if r.pending != nil {
 		next.seen = bootNow()
 	}
 	if op == event.OpUmount {

@@ -71,7 +71,6 @@ func TestWhatComesAndGoesInTheMountTableIsTold(t *testing.T) {
 func TestAMountWaitsForWhoDidIt(t *testing.T) {
 	const w = "30 20 0:30 / /w rw - tmpfs t rw\n"
 	r := remountsOf(t)
-	r.told = true
 	now := table(t, 0, 0, "").Table
 	soon := bootNow()
 	backend := []func(e *event.Event) error{
@@ -81,8 +80,10 @@ func TestAMountWaitsForWhoDidIt(t *testing.T) {
 			e.Op, e.Boot = event.OpUnlink, soon+2
 			return nil
 		},
+		func(e *event.Event) error { e.Op, e.Boot = event.OpRename, soon+3; return nil }, // of who mounts next nobody tells
 		func(*event.Event) error { return os.ErrDeadlineExceeded },
 	}
+	r.pending = func() bool { return len(backend) > 1 }
 	var got []string
 	next := func() error {
 		var e event.Event
@@ -92,15 +93,19 @@ func TestAMountWaitsForWhoDidIt(t *testing.T) {
 			return one(e)
 		})
 		if err == nil {
-			got = append(got, fmt.Sprintf("%s by %d at %d", e.Op, e.Proc.Pid, e.Boot-soon))
+			got = append(got, fmt.Sprintf("%s by %d at %d", e.Op, e.Proc.Pid, max(e.Boot, soon)-soon))
 		}
 		return err
 	}
 	r.look(now)
 	now = table(t, 0, 0, w).Table
+	for range 3 {
+		_ = next()
+	}
+	now = table(t, 0, 0, "").Table
 	for next() == nil {
 	}
-	want := "[create by 0 at 0 mount by 7 at 1 unlink by 0 at 2]"
+	want := "[create by 0 at 0 mount by 7 at 1 unlink by 0 at 2 umount by 0 at 0 rename by 0 at 3]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
@@ -111,7 +116,7 @@ func TestAMountWaitsForWhoDidIt(t *testing.T) {
 func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {
 	const beside, w = "30 20 0:32 / /x rw - tmpfs t rw\n", "30 20 0:30 / /w rw - tmpfs t rw\n"
 	r := remountsOf(t)
-	r.told = true
+	r.pending = func() bool { return false }
 	// The table is read first, then the backend tells who it was.
 	look := func(text string, op event.Op, pid uint64) string {
 		var e event.Event

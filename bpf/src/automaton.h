@@ -186,6 +186,18 @@ static __always_inline struct seed *seed_of(u64 address)
 	return seed;
 }
 
+// fallen is the state of a seed that the last survey did not meet: the one that it had
+// last, if the host shows its filesystem nowhere any more.
+static __always_inline u32 fallen(struct seed *seed)
+{
+	u32 dev = seed->dev;
+	struct super *super = bpf_map_lookup_elem(&supers, &dev);
+
+	if (!super || !is_fallen(super))
+		return DEAD;
+	return seed->sights[seed->sights[0].survey < seed->sights[1].survey].state;
+}
+
 // seeded is the state that the host's mounts give a directory: of the last survey,
 // whose place in the seed is written again only two surveys later. Not inlined for
 // the sake of its callers' stacks.
@@ -201,7 +213,7 @@ static __noinline u32 seeded(u64 inode)
 	found = latest(sight->survey);
 	state = latest(sight->state);
 	if (found != survey)
-		return latest(control.survey) == survey ? DEAD : UNKNOWN;
+		return latest(control.survey) == survey ? fallen(seed) : UNKNOWN;
 	return latest(sight->survey) == survey ? state : UNKNOWN;
 }
 
@@ -279,7 +291,8 @@ static __always_inline void go_below(struct walk *w, struct super_block *sb)
 static __always_inline void at_root(struct walk *w, struct dentry *root, u64 inode)
 {
 	struct super_block *sb = BPF_CORE_READ(root, d_sb);
-	u32 dev, *live;
+	struct super *super;
+	u32 dev;
 
 	if (BPF_CORE_READ(sb, s_root) == root) {
 		if (BPF_CORE_READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
@@ -287,8 +300,8 @@ static __always_inline void at_root(struct walk *w, struct dentry *root, u64 ino
 		return end_walk(w, END_COMPLETE, seeded(inode));
 	}
 	dev = BPF_CORE_READ(sb, s_dev);
-	live = bpf_map_lookup_elem(&supers, &dev);
-	if (live && *live >= latest(control.survey))
+	super = bpf_map_lookup_elem(&supers, &dev);
+	if (super && (super->live >= latest(control.survey) || is_fallen(super)))
 		return end_walk(w, END_UNATTACHED, UNATTACHED);
 	end_walk(w, END_COMPLETE, DEAD);
 }

@@ -32,6 +32,7 @@ struct deed {
 	u64 mnt;             // the actor's mount; 0: not known
 	u32 given;           // flags, with FLAG_GIVEN in flags
 	u32 flags;
+	bool tree; // it comes or goes with all that is in it, of which something may be watched
 };
 
 // write_path appends the path of dentry as one consistent look: renames that

@@ -9,6 +9,7 @@
 #include "unlink.h"
 #include "rename.h"
 #include "mkdir.h"
+#include "subvolume.h"
 #include "mknod.h"
 #include "link.h"
 #include "symlink.h"
@@ -39,7 +40,7 @@ enum arm {
 	ARM_OWN,    // learn who Go is; the host is as the first process sees it, or, with 0, as Go does
 	ARM_BUMP,   // void all tags
 	ARM_SURVEY, // make a survey of the host's mounts, with 1 one that takes nothing from those before
-	ARM_DROP,   // drop the seed of this address, if no survey in force has it
+	ARM_DROP,   // drop the seed of this address, if it is out of use
 	ARM_ARRIVE, // end the move of this thread, whose end was not seen
 	ARM_INODE,  // note the file that this descriptor of Go's is open for
 	ARM_FORGET, // what has this number, on this device, and is followed since then: not to follow it any more
@@ -77,7 +78,7 @@ static __always_inline void drop_seed(u64 address)
 	if (bpf_map_pop_elem(&turn, &token))
 		return;
 	seed = bpf_map_lookup_elem(&seeds, &address);
-	if (seed && seed->sights[0].survey != control.survey && seed->sights[1].survey != control.survey)
+	if (seed && seed->sights[0].survey != control.survey && seed->sights[1].survey != control.survey && !fallen(seed))
 		bpf_map_delete_elem(&seeds, &address);
 	bpf_map_push_elem(&turn, &token, BPF_ANY);
 	resurvey(false, 0);

@@ -10,6 +10,21 @@
 
 #define NOT_TOLD (-1)
 
+// The number of the root directory of each subvolume of btrfs, and of nothing else in
+// it (include/uapi/linux/btrfs_tree.h).
+#define BTRFS_FIRST_FREE_OBJECTID 256
+
+// is_subvolume says whether inode is such a directory.
+static __always_inline bool is_subvolume(struct inode *inode)
+{
+	struct super_block *sb;
+
+	if (fetch(inode, i_ino) != BTRFS_FIRST_FREE_OBJECTID)
+		return false;
+	sb = fetch(inode, i_sb);
+	return fetch(sb, s_magic) == BTRFS_SUPER_MAGIC;
+}
+
 // ended counts the call and says how it ended: 0, the error number if that is to
 // be told, or NOT_TOLD. Two errors are no refusal: the caller breaks a delegation
 // (fs/locks.c) or looks up a stale handle again, and repeats the call.
@@ -36,7 +51,7 @@ static __always_inline bool concerns(struct counters *counted, struct deed *deed
 	state = name_state(state, deed->dentry);
 	if (accepts(state) || deed->state != ALIAS)
 		deed->state = state;
-	if (deed->error == NOT_TOLD || !accepts(deed->state))
+	if (deed->error == NOT_TOLD || !(accepts(deed->state) || (deed->tree && deed->state != DEAD)))
 		return false;
 	if (untold(deed)) {
 		count(counted->ignored);

@@ -78,14 +78,26 @@ struct {
 	__type(value, struct seed);
 } seeds SEC(".maps");
 
-// Filesystems (by s_dev) with a live seed, and the last survey that found one:
-// there a file without a chain of names may be watched.
+// Filesystems (by s_dev) that have had a live seed, until they are shut down, with the
+// last survey that found one, and the last that found a mount where nothing is watched.
+struct super {
+	u32 live;
+	u32 dead;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
-	__type(value, u32);
+	__type(value, struct super);
 } supers SEC(".maps");
+
+// is_fallen says of a filesystem that the host shows nowhere any more, though something
+// there was watched: who still uses it is told of by its last seeds.
+static __always_inline bool is_fallen(struct super *super)
+{
+	return super->live < latest(control.survey) && super->dead < latest(control.survey);
+}
 
 // What was worked out of a mount, by its address: a cache that holds while each
 // survey finds the mount where it was and no directory above has been renamed.
@@ -95,7 +107,7 @@ struct placed {
 	u32 id;    // of the mount: tells its address apart
 	u32 seen;  // number of the last survey that found it
 	u32 state; // of the place where it is mounted, DEAD also for a single file
-	u32 unused;
+	u32 dev;   // s_dev
 	u64 creator; // of an overlay filesystem: whose credentials it uses
 };
 
@@ -156,6 +168,8 @@ struct survey {
 	u32 steps;
 	u32 state;
 	u32 end; // enum end
+	u32 found; // a filesystem that was fallen is mounted where nothing is watched
+	u32 unused;
 	u64 step[MAX_DEPTH]; // dentries passed, leaf side first
 };
 

@@ -7,6 +7,8 @@
 //   move_mount(2) -> its system call, whose insides differ between kernels
 //   a path that leads over an automount -> finish_automount
 //   umount2(2) -> path_umount
+//   move_mount(2) takes it away from where it was -> security_move_mount
+//   the last use of a filesystem ends -> generic_shutdown_super
 //
 // These roads are watched at their return. A mount that another namespace
 // propagates to the host comes by them as well; whether the host's mounts have
@@ -83,6 +85,15 @@ static __always_inline void on_unmount(u64 mnt)
 		tell_who(counted, OP_UMOUNT, (u64)m);
 }
 
+// on_shutdown forgets a filesystem whose last user is gone: another will have its
+// device number.
+static __always_inline void on_shutdown(struct super_block *sb)
+{
+	u32 dev = fetch(sb, s_dev);
+
+	bpf_map_delete_elem(&supers, &dev);
+}
+
 EXIT_HOOK(path_mount, on_mounted())
 EXIT_HOOK(path_umount, on_mounted())
 EXIT_HOOK(finish_automount, on_mounted())
@@ -100,3 +111,6 @@ ENTRY_HOOK(make_visible, on_attach((u64)mnt, fetch(mnt, mnt_parent), fetch(mnt, 
 ENTRY_HOOK(mnt_set_mountpoint, on_attach((u64)child, mnt, fetch(mp, m_dentry)), struct mount *mnt, struct mountpoint *mp,
 	   struct mount *child)
 ENTRY_HOOK(path_umount, on_unmount(address_of(fetch(path, mnt))), struct path *path)
+SECURITY_HOOK(move_mount, on_unmount(address_of(fetch(from_path, mnt))), const struct path *from_path,
+	      const struct path *to_path)
+ENTRY_HOOK(generic_shutdown_super, on_shutdown(sb), struct super_block *sb)

@@ -168,6 +168,16 @@ static __always_inline void tell_move(struct counters *counted, struct deed *dee
 	emit_rename(counted, deed, to, NULL);
 }
 
+// finds says that no name moves: vfat has found a file by its short name, or by the long
+// one again, and gives its dentry the name that was looked for (vfat_lookup). That one
+// is in no list of names yet.
+static __always_inline bool finds(struct dentry *to)
+{
+	struct super_block *sb = fetch(to, d_sb);
+
+	return fetch(sb, s_magic) == MSDOS_SUPER_MAGIC && !fetch(to, d_hash.pprev);
+}
+
 static __always_inline void on_move(struct dentry *from, struct dentry *to, bool exchange)
 {
 	struct counters *counted = counters(HOOK_RENAME);
@@ -177,7 +187,7 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	u64 key = (u64)replaced;
 	u32 old, new;
 
-	if (!counted)
+	if (!counted || finds(to))
 		return;
 	count(counted->seen);
 	old = dir_state(counted, from);

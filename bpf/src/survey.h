@@ -165,6 +165,33 @@ static __always_inline u32 union_of(u32 a, u32 b)
 	return both;
 }
 
+// note_live notes that a filesystem has a live seed. It fails when there is no room.
+static __always_inline bool note_live(u32 dev, u32 survey)
+{
+	struct super *known = bpf_map_lookup_elem(&supers, &dev);
+	struct super fresh = {.live = survey};
+
+	if (known) {
+		known->live = survey;
+		return true;
+	}
+	return !bpf_map_update_elem(&supers, &dev, &fresh, BPF_ANY);
+}
+
+// note_dead notes that one which had is also mounted where nothing is watched.
+static __always_inline void note_dead(struct survey *s)
+{
+	struct super *known;
+	u32 dev = s->now.dev;
+
+	known = bpf_map_lookup_elem(&supers, &dev);
+	if (!known)
+		return;
+	if (is_fallen(known))
+		s->found = 1;
+	known->dead = s->number;
+}
+
 // sow adds a state to the seed of a mount's root. It fails when there is no room,
 // which is told as lost.
 static __always_inline bool sow(struct survey *s, struct dentry *root)
@@ -181,7 +208,7 @@ static __always_inline bool sow(struct survey *s, struct dentry *root)
 	s->binds |= bind;
 	if (!counted)
 		return false;
-	if (bpf_map_update_elem(&supers, &dev, &s->number, BPF_ANY))
+	if (!note_live(dev, s->number))
 		goto full;
 	seed = seed_of(key);
 	if (!seed) {
@@ -243,6 +270,7 @@ static __always_inline bool visit(struct survey *s)
 {
 	struct mount *m = (void *)s->mount;
 	struct placed *known, *now = &s->now;
+	struct dentry *root;
 	u64 key = s->mount;
 
 	locate(m, &s->place);
@@ -253,12 +281,15 @@ static __always_inline bool visit(struct survey *s)
 	    known->place.point == s->place.point && known->place.root == s->place.root) {
 		s->state = known->state;
 		now->creator = known->creator;
+		now->dev = known->dev;
 		known->seen = s->number;
 	} else {
 		if (!s->fresh)
 			s->fresh = key;
 		work_out(s);
-		now->creator = creator_below((void *)s->place.root);
+		root = (void *)s->place.root;
+		now->dev = BPF_CORE_READ(root, d_sb, s_dev);
+		now->creator = creator_below(root);
 		now->place = s->place;
 		now->seen = s->number;
 		now->state = s->state;
@@ -268,7 +299,10 @@ static __always_inline bool visit(struct survey *s)
 	}
 	if (now->creator)
 		bpf_map_update_elem(&creators, &now->creator, &s->number, BPF_ANY);
-	return s->state == DEAD || sow(s, (void *)s->place.root);
+	if (s->state != DEAD)
+		return sow(s, (void *)s->place.root);
+	note_dead(s);
+	return true;
 }
 
 // advance goes on to the next mount: to the first on this one, else to the next
@@ -398,7 +432,8 @@ static __always_inline void reap(u32 asked)
 
 	if (!s)
 		return;
-	changed = s->sum != control.sum;
+	changed = s->sum != control.sum || s->found;
+	s->found = 0;
 	if (s->binds)
 		latest(control.binds) = 1;
 	control.sum = s->sum;

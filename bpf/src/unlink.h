@@ -37,6 +37,7 @@ static __always_inline void on_delete(struct dentry *dentry)
 		bpf_map_delete_elem(&tags, &key); // its address will be reused
 	if (was_alias(inode))
 		deed.state = ALIAS;
+	deed.tree = is_subvolume(inode);
 	if (concerns(counted, &deed, state))
 		emit(counted, &deed);
 	bereaved(inode);

@@ -40,7 +40,7 @@ type step struct {
 }
 
 // steps is the table that the command line and its help come from.
-var steps = slices.Concat(contentSteps, mappingSteps, ringSteps, descriptorSteps, nameSteps, attributeSteps, mountSteps, processSteps)
+var steps = slices.Concat(contentSteps, mappingSteps, ringSteps, descriptorSteps, nameSteps, attributeSteps, mountSteps, subvolumeSteps, processSteps)
 
 func main() {
 	runtime.LockOSThread() // thread id and process id are the same

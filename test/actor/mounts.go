@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +15,9 @@ import (
 )
 
 // mountSteps change where filesystems are seen, and how: forget is a remount
-// without a change, which makes the kernel forget the names that nobody uses.
+// without a change, which makes the kernel forget the names that nobody uses. After
+// unshare the mounts are those of this process alone, where they are not shared, and
+// after alone none is.
 // Whoever runs them gives the actor a mount namespace of its own and cleans up.
 var mountSteps = []step{
 	{"mount-bind", "FROM TO", func(a []string) error { return unix.Mount(a[0], a[1], "", unix.MS_BIND, "") }},
@@ -26,7 +29,42 @@ var mountSteps = []step{
 		return unix.Mount("", a[0], "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
 	}},
 	{"forget", "MOUNT", func(a []string) error { return unix.Mount("", a[0], "", unix.MS_REMOUNT, "") }},
+	{"mount-move", "FROM TO", func(a []string) error { return unix.MoveMount(unix.AT_FDCWD, a[0], unix.AT_FDCWD, a[1], 0) }},
+	{"mount-shared", "PATH", func(a []string) error { return unix.Mount("", a[0], "", unix.MS_SHARED, "") }},
 	{"umount", "PATH", func(a []string) error { return unix.Unmount(a[0], 0) }},
+	{"umount-lazy", "PATH", func(a []string) error { return unix.Unmount(a[0], unix.MNT_DETACH) }},
+	{"unshare", "", func([]string) error { return unix.Unshare(unix.CLONE_NEWNS) }},
+	{"alone", "", func([]string) error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }},
+	{"pivot-root", "NEW OLD", func(a []string) error { return unix.PivotRoot(a[0], a[1]) }},
+	{"chdir-copy", "PATH", chdirCopy},
+	{"chdir-new", "", chdirNew},
+}
+
+// chdirCopy goes into a mount that shows the same as the one at a path, and is mounted
+// nowhere; see open_tree(2).
+func chdirCopy(a []string) error {
+	tree, err := unix.OpenTree(unix.AT_FDCWD, a[0], unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Fchdir(tree), unix.Close(tree))
+}
+
+// chdirNew goes into a new filesystem in memory that is mounted nowhere; see fsmount(2).
+func chdirNew([]string) error {
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return err
+	}
+	tree, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Fchdir(tree), unix.Close(tree))
 }
 
 // mountOverlay mounts the layers lower, upper and work of a directory.

@@ -31,6 +31,7 @@ var filesystems = []filesystem{
 	// Without a journal a mount writes next to nothing.
 	{name: "ext4", mkfs: []string{"mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal"}, size: 64 << 20},
 	{name: "xfs", mkfs: []string{"mkfs.xfs", "-q", "-f"}, size: 320 << 20},
+	{name: "vfat", mkfs: []string{"mkfs.vfat"}, size: 32 << 20},
 	{name: "overlay"},
 	{name: "btrfs", mkfs: []string{"mkfs.btrfs", "-q", "-f"}, size: 128 << 20},
 }

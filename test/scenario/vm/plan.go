@@ -61,7 +61,7 @@ const every = `.*`
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given.
 const few = `attributes-(acl|mode|xattr)|container-(bind|overlay)|create-write-close|exec|follow-(directory|ends|file)|link-alias-every-operation|` +
-	`mknod-kinds|mount-(bind-every-operation|over)|overlay-merged|refused-(rmdir-told|told)|rename-exchange|` +
+	`mknod-kinds|mount-(bind-every-operation|lazy|moved|over|propagated)|overlay-(merged|upper)|refused-(rmdir-told|told)|rename-exchange|` +
 	`unlink-open-file|write-(fallocate|mmap|open-truncate)`
 
 // lacking is what tmpfs got late or never: inode flags, mounts that map owners,
@@ -71,13 +71,19 @@ const lacking = `attributes-(flags.*|idmapped)|open-by-handle-cold|refused-flags
 // layered is what overlayfs does in other ways than the filesystem of its layers.
 const layered = `create-write-close|link-inside|names-every-operation|rename-(exchange|inside)|write-open-truncate`
 
+// subvolumes are what btrfs does by itself, by functions that kernels differ in.
+const subvolumes = `subvolume-.*`
+
+// lettered is what vfat, which few scripts know, does in its own way.
+const lettered = `vfat-.*|create-write-close|rename-(inside|over)|rmtree|tree-moved-(in|out)|write-(mmap|truncate)`
+
 // landing is what every change runs; `make test-vm` runs every script on tmpfs, the
 // whole is `make test-all`.
 var landing = []guest{
-	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", `write-reflink`}, {"overlay", layered}}},
-	{"5.10", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}}},
-	{"6.1", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}}},
-	{"7.2", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"xfs", `write-reflink`}}},
+	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", subvolumes + `|identity-(inode-reused|snapshot.*)|write-reflink`}, {"vfat", lettered}, {"overlay", layered}}},
+	{"5.10", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}}},
+	{"6.1", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}}},
+	{"7.2", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}, {"xfs", `write-reflink`}}},
 }
 
 // filesystems are those of the whole matrix.
@@ -132,7 +138,7 @@ func (r run) command() string {
 // script is the guest's run.sh.
 func (g guest) script() string {
 	var b strings.Builder
-	b.WriteString("code=0\nfor m in xfs btrfs overlay loop; do modprobe $m; done\n")
+	b.WriteString("code=0\nfor m in xfs btrfs vfat overlay loop; do modprobe $m; done\n")
 	for _, r := range g.runs {
 		b.WriteString(r.command())
 	}
