@@ -31,6 +31,7 @@ type remounts struct {
 	root string // of the host, as this process and those of its mount namespace see it
 
 	last  *mount.Table
+	looks int // at the table, also where it is the same
 	roots map[int]identity // of mounts that are told of when they go, by ID
 	queue []*remount
 
@@ -57,8 +58,9 @@ type change struct {
 }
 
 type remounter struct {
-	at   uint64 // on CLOCK_BOOTTIME
-	proc event.Process
+	at    uint64 // on CLOCK_BOOTTIME
+	looks int    // at the table before that was known
+	proc  event.Process
 }
 
 // maxActors is how many changes are kept whose outcome the table does not show, such
@@ -71,7 +73,7 @@ func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
 		clear(r.who)
 	}
 	e := event.Event{Proc: *p}
-	r.who[change{op, id}] = remounter{at, e.Clone().Proc}
+	r.who[change{op, id}] = remounter{at, r.looks, e.Clone().Proc}
 }
 
 // identity is the file that a mount shows at its mountpoint.
@@ -163,7 +165,7 @@ func (r *remounts) pop(e *event.Event, passed uint64) bool {
 
 // look compares a table with the one before. Of the first table nothing is told.
 func (r *remounts) look(t *mount.Table) {
-	if t == r.last || !r.wanted() {
+	if r.looks++; t == r.last || !r.wanted() {
 		return
 	}
 	before := r.last
@@ -190,9 +192,13 @@ func (r *remounts) look(t *mount.Table) {
 }
 
 // forget drops who did what is done and is not to be told: the next mount of that number
-// is another.
+// is another. What was heard of since the last look may be younger than the table, which
+// then has an earlier mount of that number.
 func (r *remounts) forget(rows map[int]mount.Mount) {
-	for done := range r.who {
+	for done, one := range r.who {
+		if one.looks >= r.looks-1 {
+			continue
+		}
 		_, there := rows[done.id]
 		waits := slices.ContainsFunc(r.queue, func(m *remount) bool { return m.change() == done })
 		if there == (done.op == event.OpMount) && !waits {

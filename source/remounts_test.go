@@ -111,6 +111,31 @@ func TestAMountWaitsForWhoDidIt(t *testing.T) {
 	}
 }
 
+// Who mounts may be heard of before a table is looked at that was read earlier, and
+// has the mount whose number it was then.
+func TestWhoMountsIsNotForgottenForAnOlderTable(t *testing.T) {
+	const beside, w = "30 20 0:32 / /x rw - tmpfs t rw\n", "30 20 0:30 / /w rw - tmpfs t rw\n"
+	r := remountsOf(t)
+	r.pending = func() bool { return false }
+	look := func(text string, heard bool) string {
+		var e event.Event
+		now := table(t, 0, 0, "").Table
+		err := r.next(&e, time.Time{}, func() *mount.Table { return now }, func(*event.Event, time.Time) error {
+			if heard {
+				r.by(event.OpMount, 30, bootNow(), &event.Process{Pid: 7})
+			}
+			now = table(t, 0, 0, text).Table
+			return os.ErrDeadlineExceeded
+		})
+		return fmt.Sprintf("%s %s by %d, %v", e.Op, e.File.HostPath, e.Proc.Pid, err)
+	}
+	_ = look("", false)
+	_ = look(beside, true)
+	if got, want := look(w, false), "mount /w by 7, <nil>"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // Numbers of mounts are used again at once: who did something to one that nobody is
 // told of did nothing to the next.
 func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {

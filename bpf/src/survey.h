@@ -515,12 +515,23 @@ static __always_inline u32 arrive(u32 tid, u64 *lifted)
 	return leaving;
 }
 
+// state_at is the state of a mountpoint. Of a directory that is what other mounts there
+// make of it, too: another may be mounted on its root.
+static __always_inline u32 state_at(struct counters *counted, struct dentry *point)
+{
+	struct inode *inode = fetch(point, d_inode);
+
+	if (inode && (fetch(inode, i_mode) & S_IFMT) == S_IFDIR)
+		return state_of(counted, point);
+	return judge(counted, point);
+}
+
 // attaching is called before a mount can be seen at its mountpoint. If that is the
 // host's and something is watched there, all is unknown until a survey was made.
 // Nothing that hangs below can be live if the mountpoint is dead.
 static __always_inline bool attaching(struct counters *counted, struct mount *parent, struct dentry *point)
 {
-	if (BPF_CORE_READ(parent, mnt_ns) != host_namespace() || judge(counted, point) == DEAD)
+	if (BPF_CORE_READ(parent, mnt_ns) != host_namespace() || state_at(counted, point) == DEAD)
 		return false;
 	set_out(counted);
 	count(control.asked);
