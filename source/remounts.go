@@ -31,7 +31,7 @@ type remounts struct {
 	root string // of the host, as this process and those of its mount namespace see it
 
 	last  *mount.Table
-	looks int // at the table, also where it is the same
+	looks int              // at the table, also where it is the same
 	roots map[int]identity // of mounts that are told of when they go, by ID
 	queue []*remount
 
