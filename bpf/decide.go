@@ -46,8 +46,8 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 }
 
 // alias decides whether the file is watched by another name than the one that was
-// used, or was moved out of where it is watched. What was done to the file has its watched name; what was done to a name has
-// that.
+// used, or was moved out of where it is watched. What was done to the file has its
+// watched name; what was done to a name has that.
 func (b *Backend) alias(r *raw, e *event.Event) bool {
 	var place Place
 	var pattern []byte

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/falco-fim/fim/event"
+	"github.com/falco-fim/fim/watch"
 )
 
 func TestTheFlavourIsTheOneThatTheKernelNeverSkips(t *testing.T) {
@@ -85,5 +86,40 @@ func TestAnOperationPlansOnlyWhatItNeeds(t *testing.T) {
 	}
 	if got := wanted(event.OpMkdir); !slices.Contains(got, "vfs_mkdir") || !slices.Contains(got, "d_move") || slices.Contains(got, "file_modified") {
 		t.Errorf("mkdir plans %v", got)
+	}
+}
+
+// Programs that run for each read and write hang only where they are needed.
+func TestAHookWaitsForAFilesystemThatNeedsIt(t *testing.T) {
+	set, err := watch.Compile(watch.Options{Include: []watch.Pattern{{Glob: "/w"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounted := func(rows ...string) (mounts []Mount) { // type and mountpoint in turn
+		for i := 0; i < len(rows); i += 2 {
+			mounts = append(mounts, Mount{FSType: rows[i], Point: rows[i+1]})
+		}
+		return mounts
+	}
+	for _, row := range []struct {
+		function   string
+		containers bool
+		mounts     []Mount
+		want       bool
+	}{
+		{"security_file_permission", false, mounted("ext4", "/", "btrfs", "/data"), false},
+		{"security_file_permission", false, mounted("ext4", "/", "btrfs", "/w/data"), true},
+		{"security_file_permission", false, mounted("ext4", "/", "overlay", "/w/m", "proc", "/proc"), false},
+		{"security_file_permission", false, mounted("btrfs", "/data", "overlay", "/m"), false},
+		{"security_file_permission", false, mounted("btrfs", "/data", "overlay", "/w/m"), true},
+		{"security_file_permission", true, mounted("ext4", "/", "proc", "/proc"), false},
+		{"security_file_permission", true, mounted("ext4", "/", "btrfs", "/data"), true},
+		{"d_instantiate", true, mounted("ext4", "/", "btrfs", "/data"), false},
+		{"d_instantiate", false, mounted("ext4", "/", "btrfs", "/w"), true},
+	} {
+		h := hooks[slices.IndexFunc(hooks, func(h hook) bool { return h.function == row.function })]
+		if got := h.uses(&Options{Set: set, Containers: row.containers}, row.mounts); got != row.want {
+			t.Errorf("%s, containers %v, %v: %v, want %v", row.function, row.containers, row.mounts, got, row.want)
+		}
 	}
 }

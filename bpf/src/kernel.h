@@ -74,7 +74,7 @@ struct pt_regs {
 #define MAY_WRITE 2
 #define MAY_READ 4
 #define FMODE_CREATED 0x100000
-#define FMODE_BACKING 0x3000000 // one of these two; the other means something else
+#define FMODE_BACKING 0x3000000 // 1 << 25, or 1 << 24 from 6.14 on and in backports; the other means something else
 #define O_TMPFILE 020000000 // __O_TMPFILE of include/uapi/asm-generic/fcntl.h
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

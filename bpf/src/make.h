@@ -42,7 +42,8 @@ static __always_inline int ended(struct counters *counted, struct call *call)
 }
 
 // concerns fills the state and the mount of a deed in a directory of that state, the
-// deed's being ALIAS if the file may be watched by another name, and says whether it is to be told. It ends what phase one kept.
+// deed's being ALIAS if the file may be watched by another name, and says whether it is
+// to be told. It ends what phase one kept.
 static __always_inline bool concerns(struct counters *counted, struct deed *deed, u32 state)
 {
 	if (state == DEAD && deed->state != ALIAS)
