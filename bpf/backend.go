@@ -50,10 +50,8 @@ type Options struct {
 	// Introduce completes what the kernel side told of a process, once. Nil: nothing
 	// is added.
 	Introduce func(Introduction)
-	// Remounting is told who is about to attach or detach the mount of this number,
-	// before the host's mount table shows it, and when, as at. Whether it came about
-	// is not known. The process's memory is used again. Nil: nobody asks.
-	Remounting func(op event.Op, mount int, at uint64, p *event.Process)
+	// Remounting is told who attaches or detaches a mount. Nil: nobody asks.
+	Remounting func(Remounting)
 	// Learn is told each event that succeeded, of a watched file or directory, also
 	// of operations that are not wanted: what is done to names tells which files have
 	// several. dev is the device as Place has it. Nil: nobody learns.

@@ -87,17 +87,32 @@ func (b *Backend) actor(r *raw, p *event.Process) {
 	}
 }
 
+// Remounting is who is about to attach or detach a mount, before the host's mount table
+// shows it. Whether an attachment came about is not known. What a thread was about to
+// detach has an outcome, by which time the table shows it: Mount is 0 then and of Proc
+// only Tid is known, which is that of the thread's last record with a Mount.
+type Remounting struct {
+	Op     event.Op
+	Mount  int    // its number in the host's mount table
+	At     uint64 // on CLOCK_BOOTTIME
+	Failed bool
+	Proc   *event.Process // whose memory is used again
+}
+
 // remounting passes on who attaches or detaches a mount, which is no event yet.
 func (b *Backend) remounting(r *raw) bool {
 	op := event.Op(r.Op)
 	if op != event.OpMount && op != event.OpUmount {
 		return false
 	}
-	if b.o.Remounting != nil {
-		var p event.Process
-		b.actor(r, &p)
-		b.o.Remounting(op, int(r.MountId), r.Time, &p)
+	if b.o.Remounting == nil {
+		return true
 	}
+	p := event.Process{Tid: uint64(r.Actor.Tid)}
+	if r.MountId != 0 {
+		b.actor(r, &p)
+	}
+	b.o.Remounting(Remounting{Op: op, Mount: int(r.MountId), At: r.Time, Failed: r.Error != 0, Proc: &p})
 	return true
 }
 

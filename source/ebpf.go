@@ -49,9 +49,13 @@ func openEBPF(s setup) (Backend, error) {
 		Set: s.set, Ops: s.ops, Failed: s.failed, Containers: s.inside, HostRoot: s.root, RingKiB: s.ring,
 		Mounts: m.kernel(), Place: m.place, Who: a.note, Introduce: a.introduce,
 		Learn: l.learn, Alias: l.alias, Follow: newFollow(s), Stat: statOn(s.root),
-		Remounting: func(op event.Op, id int, at uint64, p *event.Process) {
-			a.complete(at, p)
-			r.by(op, id, at, p)
+		Remounting: func(by bpf.Remounting) {
+			if by.Mount == 0 {
+				r.outcome(by.Proc.Tid, by.Failed)
+				return
+			}
+			a.complete(by.At, by.Proc)
+			r.by(by.Op, by.Mount, by.At, by.Proc)
 		},
 	})
 	if err != nil {

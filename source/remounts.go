@@ -40,6 +40,7 @@ type remounts struct {
 	// called before the one that comes after.
 	pending func() bool
 	who     map[change]remounter
+	tries   map[uint64]attempt // to detach a mount, of which the outcome is to come, by thread
 }
 
 // remount is an event that waits for its turn, and for what the backend may know of it.
@@ -63,17 +64,53 @@ type remounter struct {
 	proc  event.Process
 }
 
-// maxActors is how many changes are kept whose outcome the table does not show, such
-// as those that failed. Whoever is forgotten is absent from his event.
+type attempt struct {
+	change
+	remounter
+}
+
+// maxActors is how many changes are kept whose outcome is not known, such as those that
+// failed. Whoever is forgotten is absent from his event.
 const maxActors = 1024
+
+// outcomeWait is how long an outcome is waited for: it comes when the kernel has waited for a
+// grace period, unless the backend has lost it.
+const outcomeWait = 2 * time.Second
 
 // by notes who is about to attach or detach a mount.
 func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
 	if len(r.who) >= maxActors {
 		clear(r.who)
 	}
+	if len(r.tries) >= maxActors {
+		clear(r.tries)
+	}
 	e := event.Event{Proc: *p}
-	r.who[change{op, id}] = remounter{at, r.looks, e.Clone().Proc}
+	one := attempt{change{op, id}, remounter{at, r.looks, e.Clone().Proc}}
+	if op == event.OpUmount {
+		r.tries[p.Tid] = one
+		return
+	}
+	r.who[one.change] = one.remounter
+}
+
+// outcome notes what came of the last try of a thread to detach a mount.
+func (r *remounts) outcome(thread uint64, failed bool) {
+	one, tried := r.tries[thread]
+	if delete(r.tries, thread); tried && !failed {
+		one.looks = r.looks
+		r.who[one.change] = one.remounter
+	}
+}
+
+// tried says whether somebody may have done it of whom no outcome is known yet.
+func (r *remounts) tried(m *remount) bool {
+	for _, one := range r.tries {
+		if one.change == m.change() && one.at < m.seen && bootNow() < m.seen+uint64(outcomeWait) {
+			return true
+		}
+	}
+	return false
 }
 
 // identity is the file that a mount shows at its mountpoint.
@@ -89,7 +126,7 @@ func newRemounts(s setup) *remounts {
 	if root != "/" {
 		root = filepath.Join(s.root, "proc/1/root") // mounts are numbered per namespace
 	}
-	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change]remounter{}}
+	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change]remounter{}, tries: map[uint64]attempt{}}
 }
 
 // wanted says whether any of this is asked for.
@@ -125,14 +162,14 @@ func (r *remounts) next(e *event.Event, deadline time.Time, now func() *mount.Ta
 }
 
 // ready says whether the first in the queue may be told: when it is known who did it,
-// or the backend has told all from before the table showed it.
+// or the backend has told all from before the table showed it and nobody is known to try.
 func (r *remounts) ready(passed uint64) bool {
 	if len(r.queue) == 0 {
 		return false
 	}
 	first := r.queue[0]
 	_, known := r.actor(first)
-	return known || first.seen <= passed
+	return known || first.seen <= passed && !r.tried(first)
 }
 
 // actor returns who is known to have done it.

@@ -146,7 +146,8 @@ func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {
 	look := func(text string, op event.Op, pid uint64) string {
 		var e event.Event
 		err := r.next(&e, time.Time{}, func() *mount.Table { return table(t, 0, 0, text).Table }, func(*event.Event, time.Time) error {
-			r.by(op, 30, bootNow(), &event.Process{Pid: pid})
+			r.by(op, 30, bootNow(), &event.Process{Pid: pid, Tid: pid})
+			r.outcome(pid, false)
 			return os.ErrDeadlineExceeded
 		})
 		if err != nil {
@@ -159,6 +160,34 @@ func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {
 		look(w, event.OpMount, 2), look("", event.OpUmount, 3),
 	}
 	if want := []string{"", "", "mount /w by 2", "umount /w by 3"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A mount that is in use is not detached; who detaches it afterwards did it. While it is
+// not known what came of a try, and until the kernel has told, the event waits.
+func TestWhoWasRefusedDidNotUnmount(t *testing.T) {
+	const w = "30 20 0:30 / /w rw - tmpfs t rw\n"
+	r := remountsOf(t)
+	r.pending = func() bool { return false }
+	now := table(t, 0, 0, w).Table
+	step := func(heard func()) string {
+		var e event.Event
+		err := r.next(&e, time.Time{}, func() *mount.Table { return now }, func(*event.Event, time.Time) error {
+			heard()
+			return os.ErrDeadlineExceeded
+		})
+		if err != nil {
+			return "-"
+		}
+		return fmt.Sprintf("%s by %d", e.Op, e.Proc.Pid)
+	}
+	tries := func(pid uint64) { r.by(event.OpUmount, 30, bootNow(), &event.Process{Pid: pid, Tid: pid}) }
+	got := []string{step(func() { tries(7) })}
+	tries(8)
+	now = table(t, 0, 0, "").Table
+	got = append(got, step(func() {}), step(func() { r.outcome(7, true) }), step(func() { r.outcome(8, false) }))
+	if want := []string{"-", "-", "-", "umount by 8"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -178,8 +207,9 @@ func TestWhoIsForgottenWhereNothingComesOfIt(t *testing.T) {
 	r := remountsOf(t)
 	for id := range 10 * maxActors {
 		r.by(event.OpMount, id, 1, &event.Process{Pid: 7})
+		r.by(event.OpUmount, id, 1, &event.Process{Pid: 7, Tid: uint64(id)})
 	}
-	if len(r.who) > maxActors {
-		t.Errorf("keeps %d", len(r.who))
+	if len(r.who) > maxActors || len(r.tries) > maxActors {
+		t.Errorf("keeps %d and %d", len(r.who), len(r.tries))
 	}
 }

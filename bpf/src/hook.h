@@ -139,6 +139,9 @@ static __always_inline int error_of(struct call *call)
 		return 0;                                                                          \
 	}
 
+// OUTCOME_HOOK: the same, body(result) of a function with so many parameters.
+#define OUTCOME_HOOK(function, count, body) EXIT_HOOK(function, body(slot_of(ctx, count)))
+
 // RESULT_HOOK: when function returned, body(call) with the so many parameters
 // that Go found.
 #define RESULT_HOOK(function, count, body)                                                         \
@@ -183,6 +186,8 @@ static __always_inline int error_of(struct call *call)
 		body;                                                                              \
 		return 0;                                                                          \
 	}
+
+#define OUTCOME_HOOK(function, count, body) EXIT_HOOK(function, body(PT_REGS_RC(ctx)))
 
 #define TWIN_HOOK(function, at_entry, at_exit, params...)
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // mount, umount: what is mounted where, and what keeps seeds true. What came of it
-// the host's mount table tells Go; these tell who did it.
+// the host's mount table tells Go; these tell who did it. Who unmounts is told before
+// the table can show it, and once more whether it succeeded: who was refused, since the
+// mount is in use, is not who did it afterwards.
 //
 //   mount(2), of bind mounts and moves too -> path_mount
 //   move_mount(2) -> its system call, whose insides differ between kernels
@@ -27,10 +29,10 @@
 #include "hook.h"
 #include "survey.h"
 
-// tell_who sends the number of a mount and who is about to attach or detach it.
-static __always_inline void tell_who(struct counters *counted, u32 op, u64 address)
+// tell_change sends the number of a mount and who is about to attach or detach it; or, without
+// a number, that what this thread was about to detach is detached or, by the error, not.
+static __always_inline void tell_change(struct counters *counted, u32 op, u32 mount_id, u16 error)
 {
-	struct mount *m = (void *)address;
 	struct scratch *s;
 	u32 slot;
 
@@ -46,9 +48,20 @@ static __always_inline void tell_who(struct counters *counted, u32 op, u64 addre
 	s->trail.start = 0;
 	s->record.time = bpf_ktime_get_boot_ns();
 	s->record.op = op;
-	s->record.mount_id = BPF_CORE_READ(m, mnt_id);
-	fill_who(slot);
+	s->record.mount_id = mount_id;
+	s->record.error = error;
+	if (mount_id)
+		fill_who(slot);
+	else
+		s->record.actor.tid = (u32)bpf_get_current_pid_tgid();
 	send(counted, slot, s);
+}
+
+static __always_inline void tell_who(struct counters *counted, u32 op, u64 address)
+{
+	struct mount *m = (void *)address;
+
+	tell_change(counted, op, BPF_CORE_READ(m, mnt_id), 0);
 }
 
 static __always_inline void on_mounted(void)
@@ -59,6 +72,16 @@ static __always_inline void on_mounted(void)
 		return;
 	count(counted->seen);
 	mounted();
+}
+
+// on_unmounted tells what came of what on_unmount has told.
+static __always_inline void on_unmounted(long result)
+{
+	struct counters *counted = counters(HOOK_MOUNT);
+
+	on_mounted();
+	if (counted)
+		tell_change(counted, OP_UMOUNT, 0, -(int)result);
 }
 
 static __always_inline void on_attach(u64 mount, struct mount *parent, struct dentry *point)
@@ -95,14 +118,14 @@ static __always_inline void on_shutdown(struct super_block *sb)
 }
 
 EXIT_HOOK(path_mount, on_mounted())
-EXIT_HOOK(path_umount, on_mounted())
+OUTCOME_HOOK(path_umount, 2, on_unmounted)
 EXIT_HOOK(finish_automount, on_mounted())
 #if defined(__TARGET_ARCH_x86)
-EXIT_HOOK(__x64_sys_move_mount, on_mounted())
-EXIT_HOOK(__ia32_sys_move_mount, on_mounted())
+OUTCOME_HOOK(__x64_sys_move_mount, 1, on_unmounted)
+OUTCOME_HOOK(__ia32_sys_move_mount, 1, on_unmounted)
 EXIT_HOOK(__x64_sys_pivot_root, on_mounted())
 #else
-EXIT_HOOK(__arm64_sys_move_mount, on_mounted())
+OUTCOME_HOOK(__arm64_sys_move_mount, 1, on_unmounted)
 EXIT_HOOK(__arm64_sys_pivot_root, on_mounted())
 #endif
 

@@ -33,7 +33,7 @@ enum op {
 	OP_CHATTR = 20,
 	OP_EXEC = 21,
 	OP_ATTRIB = 22,
-	OP_MOUNT = 23, // of both: which mount, and who; whether it came about the mount table tells
+	OP_MOUNT = 23, // of both: which mount, and who, see mount.h
 	OP_UMOUNT = 24,
 };
 
