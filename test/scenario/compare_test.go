@@ -220,3 +220,25 @@ func TestAnEventThatIsWrongInItselfIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+// Who writes on for that long is told of again, which is no event too many.
+func TestAModifyIsRearmedAfterAWhile(t *testing.T) {
+	const write = `{"op":"modify","host_path":"/w/a","dev":1,"inode":7,"proc.pid":%d,"ts":%d}`
+	first, soon, late := fmt.Sprintf(write, 3, 1), fmt.Sprintf(write, 3, int64(rearm)), fmt.Sprintf(write, 3, 2*int64(rearm))
+	other := fmt.Sprintf(write, 4, 2*int64(rearm))
+	done := fmt.Sprintf(`{"op":"close","host_path":"/w/a","dev":1,"inode":7,"proc.pid":3,"ts":%d}`, rearm)
+	for _, c := range []struct {
+		name string
+		got  []string
+		left int
+	}{
+		{"after a while", []string{first, late}, 1},
+		{"sooner", []string{first, soon}, 2},
+		{"of another process", []string{first, other}, 2},
+		{"through another descriptor", []string{first, done, late}, 3},
+	} {
+		if left := WithoutRearmed(gotEvents(t, c.got...)); len(left) != c.left {
+			t.Errorf("%s: %d events are left: %v", c.name, len(left), left)
+		}
+	}
+}
