@@ -42,9 +42,9 @@ test-vm: setup ## run every script and the tests of bpf in VMs, on KERNEL=5.10, 
 	@rm -f $(MATRIX)
 	go test -json -count=1 -timeout 3h ./test/scenario/vm -whole -programs $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
 
-test-all: setup ## run every script on every kernel and filesystem, for hours
+test-all: setup ## run every script on every kernel and each filesystem that it may differ on, for hours
 	@rm -f $(MATRIX)
-	go test -json -count=1 -timeout 12h ./test/scenario/vm -programs -all | $(TALLY)
+	go test -json -count=1 -timeout 12h ./test/scenario/vm -all $(addprefix -kernel=,$(KERNEL)) | $(TALLY)
 
 test-oracle: setup ## random operations against a model of its own: OPS of them, from SEED, natively or on KERNEL, with BREAK to fail
 	go test -v -count=1 -timeout 12h ./test/oracle$(if $(KERNEL),/vm -kernel=$(KERNEL) -limit=11h) \

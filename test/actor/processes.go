@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ var processSteps = []step{
 	{"chdir", "PATH", func(a []string) error { return unix.Chdir(a[0]) }},
 	{"dive", "NAME COUNT", dive},
 	{"hide-arguments", "", hideArguments},
+	{"swap-arguments", "", swapArguments},
 	{"exec", "PATH", func(a []string) error { return unix.Exec(a[0], a, nil) }},
 }
 
@@ -79,13 +81,58 @@ func hideArguments([]string) error {
 	if err != nil {
 		return err
 	}
-	at := uintptr(unsafe.Pointer(unsafe.SliceData(page)))
-	if err := unix.Prctl(unix.PR_SET_MM, unix.PR_SET_MM_ARG_START, at, 0, 0); errors.Is(err, unix.EPERM) {
-		return nil
-	} else if err != nil {
+	if err := argumentsAt(page); !errors.Is(err, unix.EPERM) {
 		return err
 	}
-	return unix.Prctl(unix.PR_SET_MM, unix.PR_SET_MM_ARG_END, at+16, 0, 0)
+	return nil
+}
+
+// argumentsAt says that the arguments are the first 20 bytes there.
+func argumentsAt(page []byte) error {
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(page)))
+	if err := unix.Prctl(unix.PR_SET_MM, unix.PR_SET_MM_ARG_START, at, 0, 0); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_MM, unix.PR_SET_MM_ARG_END, at+20, 0, 0)
+}
+
+// swapArguments puts the arguments into memory of their own and returns when the kernel
+// has swapped that out.
+func swapArguments([]string) error {
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return err
+	}
+	copy(page, "swapped\x00out\x00forlong\x00")
+	if err := argumentsAt(page); err != nil {
+		return err
+	}
+	for range 1000 {
+		if err := unix.Madvise(page, unix.MADV_PAGEOUT); err != nil {
+			return fmt.Errorf("page out: %w", err)
+		}
+		if out, err := swapped(page); out || err != nil {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return errors.New("the kernel does not swap the page out")
+}
+
+// swapped says whether the page is in swap, see Documentation/admin-guide/mm/pagemap.rst.
+func swapped(page []byte) (bool, error) {
+	const size, inSwap = 8, 1 << 62
+	pages, err := os.Open("/proc/self/pagemap")
+	if err != nil {
+		return false, err
+	}
+	defer pages.Close()
+	entry := make([]byte, size)
+	at := int64(uintptr(unsafe.Pointer(unsafe.SliceData(page)))) / int64(os.Getpagesize()) * size
+	if _, err := pages.ReadAt(entry, at); err != nil {
+		return false, err
+	}
+	return binary.NativeEndian.Uint64(entry)&inSwap != 0, nil
 }
 
 // dive makes a directory, unless it is there, and goes into it, COUNT times: to where no path leads

@@ -16,15 +16,25 @@ func TestScenarios(t *testing.T) {
 	files, table := scriptFiles(t), cannotTable(t)
 	for backend := range strings.SplitSeq(*backendFlag, ",") {
 		t.Run(backend, func(t *testing.T) {
+			var c *crowd
+			if *together {
+				c = newCrowd()
+			}
 			for fs := range strings.SplitSeq(*fsFlag, ",") {
+				if c != nil {
+					c.come() // nobody begins before all scripts of this filesystem are known
+				}
 				t.Run(fs, func(t *testing.T) {
-					s := setting{fim: programs.fim, backend: backend, fs: wanted(t, fs), patience: *patience, table: table}
-					if *together {
-						s.crowd = newCrowd()
-						testscript.RunT(sharing{t, s.crowd}, s.params(files))
+					if c != nil {
+						defer c.leave()
+						t.Parallel()
+					}
+					s := setting{fim: programs.fim, backend: backend, fs: wanted(t, fs), patience: *patience, table: table, crowd: c}
+					if c == nil {
+						testscript.Run(t, s.params(files))
 						return
 					}
-					testscript.Run(t, s.params(files))
+					testscript.RunT(sharing{t, c}, s.params(files))
 				})
 			}
 		})

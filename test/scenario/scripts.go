@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -22,6 +23,29 @@ var embedded embed.FS
 type Script struct {
 	Name string
 	Text []byte
+}
+
+// Flags is what the script first watches with, but for the patterns: scripts with the same
+// can share one fim. What a script excludes is its own.
+func (s Script) Flags() string {
+	for line := range strings.Lines(string(s.Text)) {
+		words := strings.Fields(line)
+		if len(words) > 0 && words[0] == "watch" {
+			flags, _ := divide(words[1:])
+			return strings.Join(flags, " ")
+		}
+	}
+	return ""
+}
+
+// divide divides the words of a watch into those that are its own and the patterns that it
+// can have beside others.
+func divide(words []string) (flags, patterns []string) {
+	first := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "/") || strings.HasPrefix(w, "$") })
+	if first < 0 || slices.Contains(words, "--exclude") {
+		first = len(words)
+	}
+	return words[:first], words[first:]
 }
 
 // Scripts returns every script, one for each row where there are rows of runs.

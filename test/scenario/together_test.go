@@ -13,7 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// crowd lets scripts that watch with the same flags share one "fim watch", with the
+// crowd lets scripts, on whatever filesystems, that watch with the same flags share one "fim watch", with the
 // patterns of all of them: on an emulated machine loading the programs takes far
 // longer than a script. Each script still begins in its own filesystem and does what
 // comes before its watch on its own; then it waits for the others, and from there to
@@ -40,21 +40,14 @@ type seat struct {
 	turn        chan struct{} // closed when it begins
 }
 
-// newCrowd is for a test whose subtests are the scripts.
+// newCrowd is for a test whose subtests' subtests are the scripts.
 func newCrowd() *crowd {
 	return &crowd{limit: flag.Lookup("test.parallel").Value.(flag.Getter).Get().(int)}
 }
 
-// newSeat divides what the script asks for into flags and the patterns behind them.
-// An exclusion is the script's own, so nobody else has its flags.
 func newSeat(dir, marker string, words []string) *seat {
-	s := &seat{dir: dir, marker: marker, turn: make(chan struct{})}
-	first := slices.IndexFunc(words, filepath.IsAbs)
-	if first < 0 || slices.Contains(words, "--exclude") {
-		first = len(words)
-	}
-	s.flags, s.patterns = strings.Join(words[:first], " "), words[first:]
-	return s
+	flags, patterns := divide(words)
+	return &seat{dir: dir, marker: marker, turn: make(chan struct{}), flags: strings.Join(flags, " "), patterns: patterns}
 }
 
 // words are what fim is started with for all seats, without their markers.

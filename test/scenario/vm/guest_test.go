@@ -26,7 +26,7 @@ var (
 	scriptsFlag  = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
 	programsFlag = flag.Bool("programs", false, "also run the tests of the package bpf, in guests with two processors")
 	wholeFlag    = flag.Bool("whole", false, "every script on every kernel")
-	allFlag      = flag.Bool("all", false, "every script on every kernel and filesystem")
+	allFlag      = flag.Bool("all", false, "every script on every kernel, and on each filesystem that it may differ on")
 	limitFlag    = flag.Duration("limit", time.Hour, "how long a guest may take")
 )
 
@@ -97,7 +97,7 @@ func TestScenariosOnKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scripts, err := names()
+	scripts, err := scenario.Scripts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,29 +156,19 @@ func bootAll(ctx context.Context, guests []guest, dir string, places chan struct
 }
 
 // missing returns the scripts of the guest that there is no result of.
-func (g ended) missing(scripts []string) (missing []string) {
+func (g ended) missing(scripts []scenario.Script) (missing []string) {
 	told := map[string]bool{}
 	for _, r := range g.results {
 		told[r.Name] = strings.Contains(r.Name, "/") || r.Verdict == gotest.Skipped
 	}
 	for _, r := range g.runs {
 		for _, s := range r.of(scripts) {
-			if name := r.filesystem + "/" + s; !told[name] && !told[r.filesystem] {
+			if name := r.filesystem + "/" + s.Name; !told[name] && !told[r.filesystem] {
 				missing = append(missing, name)
 			}
 		}
 	}
 	return missing
-}
-
-// names are those of all scripts, in their order.
-func names() ([]string, error) {
-	all, err := scenario.Scripts()
-	names := make([]string, len(all))
-	for i, s := range all {
-		names[i] = s.Name
-	}
-	return names, err
 }
 
 // show leaves the matrix where the Makefile finds it.

@@ -79,5 +79,6 @@ func before(a, b cell) int {
 	if a.kernel != b.kernel {
 		return slices.Index(kernels, a.kernel) - slices.Index(kernels, b.kernel)
 	}
-	return slices.Index(filesystems, a.filesystem) - slices.Index(filesystems, b.filesystem)
+	place := func(fs string) int { return slices.IndexFunc(matrixRuns, func(r run) bool { return r.filesystem == fs }) }
+	return place(a.filesystem) - place(b.filesystem)
 }

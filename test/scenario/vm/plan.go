@@ -7,46 +7,64 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/falco-fim/fim/test/scenario"
 )
 
-// run is one call of the test binary in a guest.
+// run is what a filesystem is for.
 type run struct {
 	filesystem string
 	scripts    string // regular expression of whole names
 }
 
 // of returns those of the scripts that the run is about.
-func (r run) of(scripts []string) []string {
+func (r run) of(scripts []scenario.Script) []scenario.Script {
 	wanted := regexp.MustCompile(`^(` + r.scripts + `)$`)
-	return slices.DeleteFunc(slices.Clone(scripts), func(s string) bool { return !wanted.MatchString(s) })
+	return slices.DeleteFunc(slices.Clone(scripts), func(s scenario.Script) bool { return !wanted.MatchString(s.Name) })
 }
 
-// share is how many scripts a guest gets: more of them make a guest that the others
-// wait for at the end, fewer boot more often.
-const share = 50
+// To begin to watch takes as long in a guest as so many scripts, and scripts that watch
+// with the same flags can share that. A guest gets scripts of so much: more of them make
+// a guest that the others wait for at the end, fewer boot and begin more often.
+const (
+	beginning = 12
+	share     = 90
+)
 
-// parts divides what a kernel has to show among guests of at most so many scripts.
-func (g guest) parts(scripts []string, share int) (parts []guest) {
-	left := 0 // of the last part's share
+// parts divides what a kernel has to show among guests, by what scripts watch with and then
+// by filesystem and name.
+func (g guest) parts(scripts []scenario.Script, share int) (parts []guest) {
+	type step struct{ filesystem, script, flags string }
+	var steps []step
 	for _, r := range g.runs {
 		for _, s := range r.of(scripts) {
-			if left == 0 {
-				parts, left = append(parts, guest{kernel: g.kernel}), share
-			}
-			last := &parts[len(parts)-1]
-			last.add(r.filesystem, regexp.QuoteMeta(s))
-			left--
+			steps = append(steps, step{r.filesystem, s.Name, s.Flags()})
 		}
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return strings.Compare(a.flags, b.flags) })
+	var last *guest
+	left, flags := 0, ""
+	for _, s := range steps {
+		if left <= 0 {
+			parts = append(parts, guest{kernel: g.kernel})
+			last, left, flags = &parts[len(parts)-1], share-beginning, s.flags
+		}
+		if s.flags != flags {
+			left, flags = left-beginning, s.flags
+		}
+		last.add(s.filesystem, regexp.QuoteMeta(s.script))
+		left--
 	}
 	return parts
 }
 
 func (g *guest) add(filesystem, script string) {
-	if n := len(g.runs); n > 0 && g.runs[n-1].filesystem == filesystem {
-		g.runs[n-1].scripts += "|" + script
+	i := slices.IndexFunc(g.runs, func(r run) bool { return r.filesystem == filesystem })
+	if i < 0 {
+		g.runs = append(g.runs, run{filesystem, script})
 		return
 	}
-	g.runs = append(g.runs, run{filesystem, script})
+	g.runs[i].scripts += "|" + script
 }
 
 // guest is what one kernel has to show, or a part of that.
@@ -86,8 +104,16 @@ var landing = []guest{
 	{"7.2", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}, {"xfs", `write-reflink`}}},
 }
 
-// filesystems are those of the whole matrix.
-var filesystems = []string{"tmpfs", "ext4", "xfs", "btrfs"}
+// stored is what depends on how a filesystem stores files: contents, attributes, numbers
+// and what the kernel forgets and finds again.
+const stored = `attributes-.*|create-.*|identity-.*|link-inside|mknod-kinds|names-every-operation|open-by-handle.*|` +
+	`refused-(flags|told)|rename-(exchange|inside|over)|unlink-open-file|write-.*`
+
+// matrixRuns are the whole: every script on what has all that filesystems have, and on what keeps
+// nothing on a disk; on the others what they may do in other ways.
+var matrixRuns = []run{
+	{"tmpfs", every}, {"ext4", every}, {"xfs", stored}, {"btrfs", stored + `|` + subvolumes}, {"vfat", lettered}, {"overlay", layered},
+}
 
 // extent is how much of the matrix runs.
 type extent int
@@ -95,7 +121,7 @@ type extent int
 const (
 	each  extent = iota // what every change runs
 	whole               // every script on every kernel
-	all                 // and on every filesystem
+	all                 // and on every filesystem that it may differ on
 )
 
 // choose returns the plan that the flags ask for: "" for a kernel or for
@@ -110,10 +136,7 @@ func choose(much extent, kernel, scripts string) ([]guest, error) {
 		case whole:
 			g.runs[0].scripts = every // which is on tmpfs
 		case all:
-			g.runs = nil
-			for _, fs := range filesystems {
-				g.runs = append(g.runs, run{fs, every})
-			}
+			g.runs = slices.Clone(matrixRuns)
 		}
 		for i := range g.runs {
 			if scripts != "" {
@@ -128,22 +151,17 @@ func choose(much extent, kernel, scripts string) ([]guest, error) {
 	return plan, nil
 }
 
-// command is the guest's line for r. A guest under emulation is slow, so its
-// patience is long: it decides only how soon a failure is told.
-func (r run) command() string {
-	return fmt.Sprintf("./scenario.test -test.v=test2json -test.timeout 2h -fim ./fim -fim-deaf ./fim-deaf -actor ./actor"+
-		" -together -test.parallel 100 -backend ebpf -fs %s -patience 5m -test.run 'TestScenarios/ebpf/%s/^(%s)$' 2>&1 || code=1\n", r.filesystem, r.filesystem, r.scripts)
-}
-
-// script is the guest's run.sh.
+// script is the guest's run.sh. A guest under emulation is slow, so its patience is long:
+// it decides only how soon a failure is told.
 func (g guest) script() string {
-	var b strings.Builder
-	b.WriteString("code=0\nfor m in xfs btrfs vfat overlay loop; do modprobe $m; done\n")
+	var names, tests []string
 	for _, r := range g.runs {
-		b.WriteString(r.command())
+		names = append(names, r.filesystem)
+		tests = append(tests, fmt.Sprintf("TestScenarios/ebpf/%s/^(%s)$", r.filesystem, r.scripts))
 	}
-	b.WriteString("exit $code\n")
-	return b.String()
+	return fmt.Sprintf("for m in xfs btrfs vfat overlay loop; do modprobe $m; done\n"+
+		"./scenario.test -test.v=test2json -test.timeout 2h -fim ./fim -fim-deaf ./fim-deaf -actor ./actor"+
+		" -together -test.parallel 100 -backend ebpf -fs %s -patience 5m -test.run '%s' 2>&1\n", strings.Join(names, ","), strings.Join(tests, "|"))
 }
 
 // kernels are those of the matrix, the oldest first.
