@@ -11,6 +11,10 @@
 // back to the event's position with what the stream says behind it. So paths
 // are those of the event's moment, also in trees that were moved meanwhile.
 //
+// Where that is on the host the mount table says. It changes beside the stream, so an
+// event from about that time is judged by the table before and the one after, see era:
+// what they do not agree on is left out.
+//
 // What this backend cannot know is absent, and these limits are the kernel's:
 //
 //   - It merges equal events, and the operations of one process on one name,
@@ -27,6 +31,11 @@
 //     reason "merged" stands for it.
 //   - What happens in a filesystem between its mounting and the next reading,
 //     which marks it, is not seen.
+//   - Of what happens right before or after a mount or an umount it is not known
+//     whether it was before or after. Where only one of both is watched, a lost event
+//     with the reason "mounts" stands for it; where the two have different paths, it
+//     has none. What is mounted and unmounted again before the table is read is not
+//     known to have been there.
 //   - A shared mapping and stores through it raise no event, nor does a change of
 //     an inode's flags. A refused operation raises none either. Executions are not told: the kernel has an event of
 //     their attempt only.

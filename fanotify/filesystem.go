@@ -22,6 +22,8 @@ type filesystem struct {
 	// doors are the mounts through which handles can be opened, those that
 	// show most of the filesystem first.
 	doors []door
+	// narrowed says that one of them went of late.
+	narrowed bool
 	// stat is the st_dev of each btrfs subvolume; others have the one of key 0.
 	stat map[uint64]uint64
 	// decodes says, by handle type, whether the inode number that inodeOf
@@ -142,12 +144,14 @@ var tooLong = strings.Repeat("x", unix.NAME_MAX+1)
 // taken once, by looking up a name in it: when find returns, the event of every
 // rename that it has seen is in the queue.
 func (f *filesystem) find(dir ref) where {
+	barred := f.narrowed
 	for i := range f.doors {
 		fd, err := f.doors[i].open(dir)
 		if err == unix.ESTALE {
 			return where{kind: unknown, gone: true}
 		}
 		if err != nil {
+			barred = true
 			continue // this mount went away: try another
 		}
 		w, inside := f.findOpen(fd, dir, &f.doors[i])
@@ -155,6 +159,9 @@ func (f *filesystem) find(dir ref) where {
 		if inside {
 			return w
 		}
+	}
+	if barred {
+		return where{kind: shut}
 	}
 	return where{kind: hidden}
 }

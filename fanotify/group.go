@@ -3,11 +3,11 @@
 package fanotify
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,14 +43,12 @@ type Group struct {
 	queue *queue
 	tree  *tree
 
-	// The mount table that paths are told by, and the one to use as soon as no
-	// event from before its change waits.
-	table, fresh *mount.Table
-	tableName    string
-	tableFd      int    // polled for changes; os.File would have the runtime poll it too
-	ownTable     string // our own mounts, when those of the table are not
-	paths        []mount.Path
-	labels       map[*mount.Mount]label
+	era       // of the events that are handed out
+	tableName string
+	tableFd   int    // polled for changes; os.File would have the runtime poll it too
+	ownTable  string // our own mounts, when those of the table are not
+	paths     []mount.Path
+	labels    map[*mount.Mount]label
 
 	filesystems map[[fsidLen]byte]*filesystem
 	marked      []Filesystem
@@ -75,6 +73,7 @@ func Open(o Options) (*Group, error) {
 		pidfds: pidfds,
 		set:    o.Set, mask: maskOf(o.Ops), root: path.Clean("/" + o.HostRoot), who: o.Who, self: int32(os.Getpid()),
 		queue: newQueue(fd), tree: newTree(), tableFd: -1, labels: make(map[*mount.Mount]label), filesystems: make(map[[fsidLen]byte]*filesystem), history: newHistory(),
+		hand: hand{told: make(map[string]uint64)},
 	}
 	if g.who == nil {
 		g.who = func(pid, _ int, p *event.Process) { *p = event.Process{Pid: uint64(max(pid, 0))} }
@@ -116,10 +115,12 @@ func (g *Group) start() (err error) {
 	if g.tableFd, err = unix.Open(g.tableName, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("fanotify backend: open mount table %s: %w", g.tableName, err)
 	}
-	if g.table, err = mount.Read(g.tableName); err != nil {
+	t, err := mount.Read(g.tableName)
+	if err != nil {
 		return fmt.Errorf("fanotify backend: %w", err)
 	}
-	g.markAll(g.table)
+	g.add(t)
+	g.markAll(t)
 	if len(g.marked) == 0 {
 		return nothingMarked(g.refused)
 	}
@@ -157,7 +158,7 @@ func (g *Group) Close() error {
 
 // Table returns the mount table that was read last; [Group.Next] reads it again when
 // it has changed, before the events that come after.
-func (g *Group) Table() *mount.Table { return cmp.Or(g.fresh, g.table) }
+func (g *Group) Table() *mount.Table { return g.newest() }
 
 // wait returns when there are events to read or the mount table has changed.
 func (g *Group) wait(deadline time.Time) error {
@@ -183,56 +184,25 @@ func (g *Group) wait(deadline time.Time) error {
 	}
 }
 
-// remounted says whether the mount table has changed since it was read.
-func (g *Group) remounted() bool {
-	fds := []unix.PollFd{{Fd: int32(g.tableFd), Events: unix.POLLPRI}}
-	n, err := unix.Poll(fds, 0)
-	return n > 0 && err == nil
-}
-
-// remount marks what a changed mount table names. Paths are told by the new
-// table when all events that happened under the old one are done.
-func (g *Group) remount() {
-	t, err := mount.Read(g.tableName)
-	if err != nil {
-		g.stats.add(tableErrors, 1)
-		return
-	}
-	g.stats.add(tableReads, 1)
-	g.markAll(t)
-	g.fresh = t
-}
-
 // rest is called when no event waits.
 func (g *Group) rest() {
 	g.queue.rest()
 	g.tree.rest()
-	g.freshen()
-}
-
-// freshen tells paths by the mount table that was read last.
-func (g *Group) freshen() {
-	if g.fresh == nil {
-		return
-	}
-	g.table, g.fresh = g.fresh, nil
-	clear(g.labels)
-	for id, f := range g.filesystems {
-		if !g.isMarked(f) {
-			delete(g.filesystems, id)
-		}
-	}
-	g.tree.forget(func(_ string, n *node) bool { return n.kind != placed })
 }
 
 // carried says whether a directory that was at this place has mounts below, or
 // is, or holds, the root of a mount: its renaming changes paths in the mount
 // table, which no poll(2) tells.
 func (g *Group) carried(f *filesystem, from *side) bool {
-	for _, m := range g.table.Mounts() {
-		if len(from.host) > 0 && below(m.Point+"/", string(from.host)) ||
-			m.Dev == f.dev && m.Root != "/" && below(m.Root+"/", string(from.inFS)) {
-			return true
+	for _, t := range g.tables {
+		g.paths = t.HostPaths(g.paths[:0], f.dev, from.inFS)
+		for _, m := range t.Mounts() {
+			if m.Dev == f.dev && m.Root != "/" && below(m.Root+"/", string(from.inFS)) {
+				return true
+			}
+			if slices.ContainsFunc(g.paths, func(p mount.Path) bool { return below(m.Point+"/", string(p.Host)) }) {
+				return true
+			}
 		}
 	}
 	return false

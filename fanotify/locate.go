@@ -3,6 +3,7 @@
 package fanotify
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -21,8 +22,8 @@ type side struct {
 	// leads is the pattern that a directory leads to which is renamed or a subvolume, where none
 	// names it.
 	leads []byte
-	// doubt says that the name may be watched or not; then watch is nil.
-	doubt bool
+	// doubt is why the name may be watched or not; then watch and leads are nil.
+	doubt []byte
 	// lost says that the path could not be found out.
 	lost bool
 }
@@ -46,6 +47,11 @@ func (g *Group) locate(dir ref, name []byte, s *side) {
 	case doubtful:
 		g.stats.add(doubts, 1)
 		g.weigh(f, dir, name, s)
+	case barred:
+		s.lost = true
+		if slices.ContainsFunc(g.tables, func(t *mount.Table) bool { return lists(t, f) }) {
+			s.doubt = reasonMounts
+		}
 	default:
 		s.lost = true
 	}
@@ -62,10 +68,38 @@ func join(dir, name []byte) []byte {
 	return dir
 }
 
-// show finds by which host path a path inside a filesystem is seen: one that a
-// pattern names, else one that leads to a pattern, else the first.
+// show finds how a path inside a filesystem is seen, as far as all tables agree that may
+// have held when the event in hand happened.
 func (g *Group) show(f *filesystem, inFS []byte, s *side) {
-	g.paths = g.tableOf(f).HostPaths(g.paths[:0], f.dev, inFS)
+	tables := g.tables
+	for len(tables) > 1 && !lists(tables[0], f) {
+		tables = tables[1:] // read before it was mounted
+	}
+	g.showBy(tables[0], f, inFS, s)
+	for _, t := range tables[1:] {
+		if !lists(t, f) {
+			s.hide() // unmounted meanwhile, but who used it may do so still
+			continue
+		}
+		var o side
+		g.showBy(t, f, inFS, &o)
+		s.agree(&o, reasonMounts)
+	}
+	if g.cut {
+		s.hide()
+		s.watch, s.leads, s.doubt = nil, nil, reasonMounts
+	}
+}
+
+// lists says whether the filesystem is mounted by a table.
+func lists(t *mount.Table, f *filesystem) bool {
+	return slices.ContainsFunc(t.Mounts(), func(m mount.Mount) bool { return m.Dev == f.dev })
+}
+
+// showBy finds by which host path of a mount table a path inside a filesystem is seen: one
+// that a pattern names, else one that leads to a pattern, else the first.
+func (g *Group) showBy(t *mount.Table, f *filesystem, inFS []byte, s *side) {
+	g.paths = t.HostPaths(g.paths[:0], f.dev, inFS)
 	for i := range g.paths {
 		p := &g.paths[i]
 		watch, ok := g.set.Match(p.Host)
@@ -83,14 +117,41 @@ func (g *Group) show(f *filesystem, inFS []byte, s *side) {
 	}
 }
 
-// tableOf returns the mount table to tell paths of a filesystem by: the one
-// that holds for the events that wait, unless it was read before the filesystem
-// was mounted.
-func (g *Group) tableOf(f *filesystem) *mount.Table {
-	if g.fresh == nil || slices.ContainsFunc(g.table.Mounts(), func(m mount.Mount) bool { return m.Dev == f.dev }) {
-		return g.table
+// hide leaves out by which path the name is seen.
+func (s *side) hide() { s.host, s.mount = s.host[:0], nil }
+
+// agree leaves of s what o says as well. If only one of them is watched, why says what that
+// doubt comes from.
+func (s *side) agree(o *side, why []byte) {
+	switch {
+	case !bytes.Equal(s.host, o.host):
+		s.hide()
+	case s.mount != nil && o.mount != nil && s.mount.Point != o.mount.Point:
+		s.mount = nil // the same path, through another
 	}
-	return g.fresh
+	named := s.named() || o.named()
+	s.watch, s.leads = common(s.watch, o.watch), common(s.leads, o.leads)
+	switch {
+	case o.doubt != nil:
+		s.doubt = o.doubt
+	case named && !s.named():
+		s.doubt = why
+	}
+}
+
+// named says whether a pattern names what is there, or something below it that comes and
+// goes with it.
+func (s *side) named() bool { return s.watch != nil || s.leads != nil }
+
+// common is the pattern by which both are named, empty if each is by another.
+func common(a, b []byte) []byte {
+	switch {
+	case a == nil || b == nil:
+		return nil
+	case !bytes.Equal(a, b):
+		return []byte{}
+	}
+	return a
 }
 
 // weigh judges a name in a directory that may be at several places. When all of
@@ -102,23 +163,16 @@ func (g *Group) weigh(f *filesystem, dir ref, name []byte, s *side) {
 		g.learn(lacks)
 		paths, lacks = g.tree.paths(string(dir), g.hand.round)
 	}
-	var watch, leads []byte
-	watched := 0
-	for _, path := range paths {
-		s.reset()
-		if g.show(f, join([]byte(path), name), s); s.watch != nil || s.leads != nil {
-			watch, leads = s.watch, s.leads
-			watched++
-		}
-	}
 	s.reset()
-	switch {
-	case len(paths) == 0: // too many places, or one that cannot be seen
-		s.doubt = true
-	case watched == len(paths):
-		s.watch, s.leads = watch, leads
-	default:
-		s.doubt = watched > 0
+	if len(paths) == 0 { // too many places, or one that cannot be seen
+		s.doubt = reasonMerged
+		return
+	}
+	g.show(f, join([]byte(paths[0]), name), s)
+	for _, path := range paths[1:] {
+		var o side
+		g.show(f, join([]byte(path), name), &o)
+		s.agree(&o, reasonMerged)
 	}
 }
 

@@ -212,14 +212,28 @@ func (w *world) drop() {
 func (w *world) expect(want ...string) []*event.Event {
 	w.t.Helper()
 	all := w.events()
-	var got []string
+	w.same(w.tell(all), want)
+	return all
+}
+
+// lines are all events, as line tells them.
+func (w *world) lines() []string {
+	w.t.Helper()
+	return w.tell(w.events())
+}
+
+func (w *world) tell(all []*event.Event) (lines []string) {
 	for _, e := range all {
-		got = append(got, w.line(e))
+		lines = append(lines, w.line(e))
 	}
+	return lines
+}
+
+func (w *world) same(got, want []string) {
+	w.t.Helper()
 	if !slices.Equal(got, want) {
 		w.t.Errorf("events differ\n got %q\nwant %q", got, want)
 	}
-	return all
 }
 
 // line is an event as "operation path", with " < old path" for a rename; paths

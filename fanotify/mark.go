@@ -235,7 +235,9 @@ func (g *Group) adopt(f *filesystem) {
 	}
 	if old.dev != f.dev || slices.ContainsFunc(old.doors, gone) {
 		g.tree.forget(func(key string, _ *node) bool { return ref(key).fsid() == f.fsid })
+		f.narrowed = true
 		return
 	}
+	f.narrowed = old.narrowed
 	f.stat, f.decodes = old.stat, old.decodes
 }

@@ -3,6 +3,7 @@
 package fanotify
 
 import (
+	"bytes"
 	"os"
 	"time"
 
@@ -19,6 +20,9 @@ var (
 	// reasonMerged is that of events which may have been of a watched file,
 	// and cannot be told for certain; see the package comment.
 	reasonMerged = []byte("merged")
+	// reasonMounts is that of events which were of a watched file by one mount
+	// table, and by another were not; see era.
+	reasonMounts = []byte("mounts")
 )
 
 // hand is the event in hand, whose operations are handed out one by one.
@@ -30,7 +34,8 @@ type hand struct {
 	at, from side
 	id       identity
 	lost     []byte // why events were lost, to be told first
-	merged   uint64 // round for which doubts were told
+	// told is the round for which doubts were told last, by their reason.
+	told map[string]uint64
 }
 
 // movesDirectory says whether the event in hand is the rename of a directory.
@@ -81,10 +86,7 @@ func (g *Group) Next(e *event.Event, deadline time.Time) error {
 		if err := g.wait(deadline); err != nil {
 			return err
 		}
-		g.drain()
-		if g.remounted() { // before some of what was just read
-			g.remount()
-		}
+		g.look()
 	}
 }
 
@@ -110,6 +112,9 @@ func (g *Group) handOut(e *event.Event) bool {
 
 // take takes the next waiting event in hand, if there is one.
 func (g *Group) take() bool {
+	if g.queue.begins(g.end) {
+		g.look()
+	}
 	w, ok := g.queue.pop()
 	if !ok {
 		return false
@@ -141,8 +146,7 @@ func (g *Group) moved(r *record) {
 		g.locate(r.dir, r.name, &h.from)
 	}
 	if f := g.filesystems[r.dir.fsid()]; f != nil && len(h.from.inFS) > 1 && g.carried(f, &h.from) {
-		g.remount()
-		g.freshen()
+		g.renamed()
 	}
 }
 
@@ -174,8 +178,10 @@ func (g *Group) judge(r *record) {
 	}
 	switch {
 	case watched, leads:
-	case h.at.doubt || h.from.doubt:
-		g.doubt(r)
+	case h.at.doubt != nil:
+		g.doubt(r, h.at.doubt)
+	case h.from.doubt != nil:
+		g.doubt(r, h.from.doubt)
 	case h.at.lost || h.from.lost:
 		g.stats.add(unresolved, 1)
 	default:
@@ -196,10 +202,13 @@ func (g *Group) carries(ops []event.Op) []event.Op {
 
 // doubt tells, once in a round, that events of watched files may be among those
 // that cannot be placed.
-func (g *Group) doubt(r *record) {
-	if g.hand.merged != g.hand.round && g.concerns(r.mask) {
-		g.hand.merged = g.hand.round
-		g.hand.lost = reasonMerged
+func (g *Group) doubt(r *record, reason []byte) {
+	if bytes.Equal(reason, reasonMounts) {
+		g.stats.add(mountDoubts, 1)
+	}
+	if g.hand.told[string(reason)] != g.hand.round && g.concerns(r.mask) {
+		g.hand.told[string(reason)] = g.hand.round
+		g.hand.lost = reason
 	}
 }
 

@@ -72,6 +72,14 @@ func newQueue(fd int) *queue {
 // len is how many events wait, late ones not counted.
 func (q *queue) len() int { return len(q.events) - q.head }
 
+// end is the number of the event that will be read next.
+func (q *queue) end() uint64 { return q.number(len(q.events)) }
+
+// begins says whether the next event to be popped is the one of that number, or a later one.
+func (q *queue) begins(number uint64) bool {
+	return q.len() > 0 && len(q.late) == 0 && q.first >= number
+}
+
 // drain reads until the kernel has no more, or there is no room. An event that
 // cannot be parsed takes the rest of its read with it; malformed says so.
 func (q *queue) drain() (malformed bool, err error) {

@@ -21,6 +21,7 @@ const (
 	overflows
 	unresolved
 	doubts
+	mountDoubts
 	malformed
 	forgotten
 	lookups
@@ -39,6 +40,7 @@ var counterTable = [counterEnd]Counter{
 	overflows:   {Name: "fanotify_overflows", Help: "times that the kernel's queue was full and events were lost"},
 	unresolved:  {Name: "fanotify_unresolved", Help: "events in directories whose path could not be found, left out"},
 	doubts:      {Name: "fanotify_doubts", Help: "events in directories that were renamed back and forth meanwhile"},
+	mountDoubts: {Name: "fanotify_mount_doubts", Help: "events left out that only one of two mount tables shows at a watched place"},
 	malformed:   {Name: "fanotify_malformed", Help: "events that could not be parsed"},
 	forgotten:   {Name: "fanotify_forgotten", Help: "modified files forgotten before they were closed, for lack of room"},
 	lookups:     {Name: "fanotify_lookups", Help: "directories looked up in the filesystem"},

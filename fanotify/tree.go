@@ -56,6 +56,7 @@ const (
 	anchor       // the root of a mount; its name is the path inside the filesystem
 	hidden       // below no mount that we see
 	unknown      // could not be found; to be tried again in the next round
+	shut         // the same, as a mount went away that may have shown it
 )
 
 func newTree() *tree { return &tree{limit: maxNodes, nodes: make(map[string]*node)} }
@@ -125,7 +126,7 @@ func (t *tree) get(dir string, round uint64) *node {
 	if n == nil || n.round == round {
 		return n
 	}
-	if n.doubt || n.kind == unknown {
+	if n.doubt || n.kind == unknown || n.kind == shut {
 		delete(t.nodes, dir)
 		return nil
 	}
@@ -139,6 +140,7 @@ type answer uint8
 const (
 	found    answer = iota
 	nowhere         // no path that we could see
+	barred          // none since a mount went away
 	doubtful        // one of several paths, see paths
 	missing         // a directory must be looked up first
 )
@@ -157,6 +159,8 @@ func (t *tree) path(dst []byte, dir ref, round uint64) (path []byte, lacks ref, 
 			return dst, ref(key), missing
 		case n.doubt:
 			return dst, nil, doubtful
+		case n.kind == shut:
+			return dst, nil, barred
 		case n.kind == hidden, n.kind == unknown, len(t.chain) > maxDepth:
 			return dst, nil, nowhere
 		}

@@ -16,14 +16,14 @@ const slack = time.Second
 // expects, or "": every event of a change has its pattern, its file and a time
 // within the watch, but not what limits says that it cannot have. A refused
 // attempt may have been to make the file, and no pattern says anything of a file
-// whose path is not known.
+// whose path is not known. One of a loss has no file.
 func Sound(r Record, limits Limits, began, now time.Time) string {
 	op, _ := r.Text("op")
 	_, placed := r.Text("host_path")
 	for _, key := range []string{"v", "op", "ts", "watch", "inode", "dev", "res"} {
 		_, limited := limits[key]
 		_, may := limits[op+":"+key]
-		may = may || r.Refused() && (key == "inode" || key == "dev") || !placed && key == "watch"
+		may = may || op == "lost" && key != "v" && key != "ts" || r.Refused() && (key == "inode" || key == "dev") || !placed && key == "watch"
 		switch _, ok := r.Text(key); {
 		case !ok && !limited && !may:
 			return key + " is absent"
