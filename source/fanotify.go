@@ -42,6 +42,7 @@ func openFanotify(s setup) (Backend, error) {
 		return nil, err
 	}
 	b := &fanotifyBackend{Group: g, logf: s.logf, remounts: newRemounts(s)}
+	b.remounts.look(g.Table()) // what goes from now on is known
 	b.tellRefused()
 	s.tellUnseen()
 	if !known {

@@ -79,6 +79,8 @@ func before(a, b cell) int {
 	if a.kernel != b.kernel {
 		return slices.Index(kernels, a.kernel) - slices.Index(kernels, b.kernel)
 	}
-	place := func(fs string) int { return slices.IndexFunc(matrixRuns, func(r run) bool { return r.filesystem == fs }) }
+	place := func(fs string) int {
+		return slices.IndexFunc(matrixRuns, func(r run) bool { return r.filesystem == fs })
+	}
 	return place(a.filesystem) - place(b.filesystem)
 }
