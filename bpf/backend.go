@@ -56,9 +56,9 @@ type Options struct {
 	// of operations that are not wanted: what is done to names tells which files have
 	// several. dev is the device as Place has it. Nil: nobody learns.
 	Learn func(dev uint64, e *event.Event)
-	// Alias returns the place by which a file is watched that was used by a name
-	// which is not, and the pattern; ok is false if there is none. Nil: there never is.
-	Alias func(dev, inode uint64, used []byte) (place Place, pattern []byte, ok bool)
+	// Alias returns by what a file is watched that was used by a name which is not; ok is
+	// false if by nothing. Nil: it never is.
+	Alias func(dev, inode uint64, used []byte) (by Alias, ok bool)
 	// Follow is empty, and takes in what is moved out of the watched places, which goes on
 	// being told of. Nil: it does not.
 	Follow *strays.Table
@@ -265,9 +265,23 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 // Pending says whether there are records to be read, so that Next will not wait.
 func (b *Backend) Pending() bool { return b.ring.reader.AvailableBytes() > 0 }
 
-// NoteFile tells the kernel side of a file that has several names. fd is open for it,
-// perhaps as O_PATH has it; any thread may call.
-func (b *Backend) NoteFile(fd int) error { return run(b.objects, armInode, uint64(fd)) }
+// Alias is a path by which a file is watched that was used by another one.
+type Alias struct {
+	Place
+	Pattern []byte
+	Reason  []byte // event.Hardlink or event.Mounted
+}
+
+// NoteFile tells the kernel side of a file that has several names, or is mounted by itself
+// at a path that is watched (bound). fd is open for it, perhaps as O_PATH has it; any
+// thread may call.
+func (b *Backend) NoteFile(fd int, bound bool) error {
+	var with uint64
+	if bound {
+		with = 1
+	}
+	return run(b.objects, armInode, uint64(fd), with)
+}
 
 // Hooks reports what became of each hook, for `fim check`.
 func (b *Backend) Hooks() []Hook {

@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"bytes"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -49,11 +50,10 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 // used, or was moved out of where it is watched. What was done to the file has its
 // watched name; what was done to a name has that.
 func (b *Backend) alias(r *raw, e *event.Event) bool {
-	var place Place
-	var pattern []byte
+	var by Alias
 	ok := false
 	if b.o.Alias != nil {
-		place, pattern, ok = b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
+		by, ok = b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
 	}
 	if !ok && b.followed(r, e) {
 		return true
@@ -62,12 +62,12 @@ func (b *Backend) alias(r *raw, e *event.Event) bool {
 		b.paths.unlike.Add(1)
 		return false
 	}
-	e.Watch, e.Reason = pattern, event.Hardlink
+	e.Watch, e.Reason = by.Pattern, by.Reason
 	if slices.Contains(naming, e.Op) {
 		return true
 	}
 	e.File.AliasPath = e.File.HostPath
-	e.File.HostPath, e.File.Mountpoint, e.File.FSType = b.paths.keep(place.Host), place.Mountpoint, place.FSType
+	e.File.HostPath, e.File.Mountpoint, e.File.FSType = b.paths.keep(by.Host), by.Mountpoint, by.FSType
 	return true
 }
 
@@ -211,6 +211,9 @@ func (b *Backend) place(r *raw, names []byte, e *event.Event, s *sighting) (inFS
 	inFS = p.buf[start:]
 	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS)
 	s.seen = len(p.places) > 0
+	if slices.Contains(naming, event.Op(r.Op)) { // where a file is mounted by itself it keeps that name
+		p.places = slices.DeleteFunc(p.places, Place.isMountpoint)
+	}
 	s.host, s.how = b.choose(r, e)
 	if s.how < covered && r.layered() {
 		b.below(r, names, e, s)
@@ -220,6 +223,9 @@ func (b *Backend) place(r *raw, names []byte, e *event.Event, s *sighting) (inFS
 	}
 	return inFS
 }
+
+// isMountpoint says whether the place is where something is mounted.
+func (p Place) isMountpoint() bool { return bytes.Equal(p.Host, p.Mountpoint) }
 
 // choose is the place that a pattern names if there is one, else the first.
 func (b *Backend) choose(r *raw, e *event.Event) (host []byte, how concern) {

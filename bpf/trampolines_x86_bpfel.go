@@ -217,6 +217,12 @@ type trampolinesNames struct {
 	Below   uint16
 }
 
+type trampolinesNoted struct {
+	_          structs.HostLayout
+	Generation uint32
+	Bound      uint32
+}
+
 type trampolinesOp uint32
 
 const (
@@ -456,7 +462,7 @@ type trampolinesSettings struct {
 	Followed uint32
 	Trees    uint32
 	Forgets  uint32
-	Unused   uint32
+	Bound    uint32
 }
 
 type trampolinesStash struct {

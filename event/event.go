@@ -62,7 +62,7 @@ type Event struct {
 	// Watch is the pattern, as configured, that made this event one of ours.
 	Watch []byte
 	// Reason is [Hardlink] when the pattern names the file by another name than the
-	// one that was used, [InContainer] when it names the path inside a container's
+	// one that was used, [Mounted] when the file is mounted by itself there, [InContainer] when it names the path inside a container's
 	// filesystem, [Followed] when the file was moved out of where it names it, and
 	// empty when it names the path on the host.
 	Reason []byte
@@ -98,6 +98,11 @@ var SuccessBytes = []byte(Success)
 // Hardlink is the value of [Event.Reason] for what was done through another name of
 // a watched file. It is shared, never written to.
 var Hardlink = []byte("hardlink")
+
+// Mounted is the value of [Event.Reason] for what was done to a name of a file that is
+// mounted by itself where it is watched, or through a name of it that has changed
+// meanwhile. It is shared, never written to.
+var Mounted = []byte("mount")
 
 // InContainer is the value of [Event.Reason] where the pattern names the path inside an
 // overlay filesystem, as of a container. It is shared, never written to.

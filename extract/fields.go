@@ -44,7 +44,7 @@ var fields = []Field{
 		"true", created),
 	text("fs.watch", "The pattern of the configuration that the file matched, the most specific one.",
 		"/etc", func(e *event.Event) []byte { return e.Watch }),
-	text("fs.reason", "Why it is told: path, since the path on the host is watched; hardlink, since the file has another name that is; container, since the path inside a container's filesystem is (key containers); followed, since the file, or a directory above it, was moved out of where it is watched (key follow).",
+	text("fs.reason", "Why it is told: path, since the path on the host is watched; hardlink, since the file has another name that is; mount, since the file is mounted by itself where it is, and it was a name of it elsewhere that changed; container, since the path inside a container's filesystem is (key containers); followed, since the file, or a directory above it, was moved out of where it is watched (key follow).",
 		"path", reason),
 	truth("fs.alias", "Whether a file is watched by another name (hard link) than the one that was used: whether fs.reason is hardlink.",
 		"false", func(e *event.Event) (bool, bool) {

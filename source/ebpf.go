@@ -70,6 +70,7 @@ func openEBPF(s setup) (Backend, error) {
 		if err := b.Mounted(m.kernel()); err != nil {
 			s.logf("ebpf: %v", err)
 		}
+		l.bind()
 	}
 	r.pending = b.Pending
 	l.start(b.NoteFile)

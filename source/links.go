@@ -3,6 +3,7 @@
 package source
 
 import (
+	"bytes"
 	"path/filepath"
 	"slices"
 	"time"
@@ -23,8 +24,9 @@ type hardLinks struct {
 	root   string // of the host
 	mounts *mounts
 	table  *links.Table
-	// note tells the kernel side of a file, by a descriptor.
-	note func(fd int) error
+	bound  map[links.ID]boundFile
+	// note tells the kernel side of a file, by a descriptor, and whether it is mounted by itself.
+	note func(fd int, bound bool) error
 	logf func(format string, args ...any)
 
 	walk   *links.Walk
@@ -60,8 +62,9 @@ func newHardLinks(s setup, m *mounts) *hardLinks {
 }
 
 // start walks through all that is watched. Note is called from here on.
-func (h *hardLinks) start(note func(fd int) error) {
+func (h *hardLinks) start(note func(fd int, bound bool) error) {
 	h.note = note
+	h.bind()
 	h.begin(h.set.Prefixes())
 	select {
 	case <-h.walk.Done():
@@ -170,7 +173,7 @@ func (h *hardLinks) look(path string) {
 	if m == nil || !h.table.Add(links.ID{Dev: m.Dev, Inode: st.Ino}, path) {
 		return
 	}
-	if err := h.note(fd); err != nil && !h.failed {
+	if err := h.note(fd, false); err != nil && !h.failed {
 		h.failed = true
 		h.logf("hard links: %s: the kernel side could not be told of it, so what is done through its other names is missed: %v", path, err)
 	}
@@ -203,6 +206,9 @@ func (h *hardLinks) holds(id links.ID, path string) bool {
 func (h *hardLinks) learn(dev uint64, e *event.Event) {
 	h.table.Learn(links.ID{Dev: dev, Inode: e.File.Inode}, e)
 	h.overflow(false)
+	if bytes.Equal(e.Reason, event.Mounted) {
+		h.mounts.read(true) // it tells where the file lies, and nothing that this has changed
+	}
 	if e.Op == event.OpRename && e.File.Type == event.TypeDirectory && len(e.File.HostPath) > 0 {
 		h.arrived(string(e.Old.HostPath), string(e.File.HostPath))
 	}
@@ -232,20 +238,22 @@ func (h *hardLinks) doubt() {
 	h.stale = true
 }
 
-// alias returns the place by which a file is watched that was used by another name.
-func (h *hardLinks) alias(dev, inode uint64, used []byte) (place bpf.Place, pattern []byte, ok bool) {
+// alias returns by what a file is watched that was used by another name.
+func (h *hardLinks) alias(dev, inode uint64, used []byte) (by bpf.Alias, ok bool) {
 	if h.walk != nil {
 		h.take(links.MaxFiles)
 	}
+	id := links.ID{Dev: dev, Inode: inode}
 	var m *mount.Mount
-	path, pattern, ok := h.table.Watched(links.ID{Dev: dev, Inode: inode}, func(path string) bool {
+	path, pattern, ok := h.table.Watched(id, func(path string) bool {
 		m, _ = h.mounts.now.Locate([]byte(path))
 		return m != nil && h.sameFile(m.FSType, string(used), path)
 	})
 	if !ok {
-		return bpf.Place{}, nil, false
+		return h.boundTo(id, string(used))
 	}
-	return bpf.Place{Host: []byte(path), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType)}, pattern, true
+	place := bpf.Place{Host: []byte(path), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType)}
+	return bpf.Alias{Place: place, Pattern: pattern, Reason: event.Hardlink}, true
 }
 
 // sameFile says whether two paths with the same inode number are of one file. Inode

@@ -70,21 +70,21 @@ func (l *linked) file(t *testing.T, name, other string) {
 
 func (l *linked) begin(t *testing.T) {
 	t.Helper()
-	l.start(func(int) error { l.noted++; return nil })
+	l.start(func(int, bool) error { l.noted++; return nil })
 }
 
 // want checks as which path of the directory the file is watched, "" for none.
 func (l *linked) want(t *testing.T, name string) {
 	t.Helper()
-	place, pattern, ok := l.alias(l.id.Dev, l.id.Inode, []byte(l.dir+"/out/a"))
+	by, ok := l.alias(l.id.Dev, l.id.Inode, []byte(l.dir+"/out/a"))
 	if name == "" {
 		if ok {
-			t.Errorf("it is watched as %s", place.Host)
+			t.Errorf("it is watched as %s", by.Host)
 		}
 		return
 	}
-	if string(place.Host) != filepath.Join(l.dir, name) || string(pattern) != "etc" || len(place.Mountpoint) == 0 {
-		t.Errorf("it is watched as %q, mounted at %q, by %q; want %s", place.Host, place.Mountpoint, pattern, name)
+	if string(by.Host) != filepath.Join(l.dir, name) || string(by.Pattern) != "etc" || len(by.Mountpoint) == 0 || string(by.Reason) != "hardlink" {
+		t.Errorf("it is watched as %q, mounted at %q, by %q, for %s; want %s", by.Host, by.Mountpoint, by.Pattern, by.Reason, name)
 	}
 }
 

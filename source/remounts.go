@@ -248,17 +248,30 @@ func (r *remounts) forget(rows map[int]mount.Mount) {
 func (r *remounts) gone(before *mount.Table, rows map[int]mount.Mount) {
 	for _, m := range slices.Backward(before.Mounts()) {
 		known, told := r.roots[m.ID]
-		if told && !same(known.row, rows[m.ID]) {
-			delete(r.roots, m.ID)
-			r.tell(event.OpUmount, known)
+		if !told || r.stays(known, rows[m.ID]) {
+			continue
 		}
+		delete(r.roots, m.ID)
+		r.tell(event.OpUmount, known)
 	}
 }
 
-// same says whether a row is still the same mount at the same place: numbers are used
-// again, and a mount can be moved.
-func same(a, b mount.Mount) bool {
-	return a.ID == b.ID && a.Point == b.Point && a.Dev == b.Dev && a.Root == b.Root && a.FSType == b.FSType
+// stays says whether a row is still the same mount at the same place: numbers are used
+// again, and a mount can be moved. What it shows may have been renamed.
+func (r *remounts) stays(known identity, now mount.Mount) bool {
+	was := known.row
+	if was.ID != now.ID || was.Point != now.Point || was.Dev != now.Dev || was.FSType != now.FSType {
+		return false
+	}
+	if was.Root == now.Root {
+		return true
+	}
+	if known.inode == 0 || r.identify(now).inode != known.inode {
+		return false
+	}
+	known.row = now
+	r.roots[now.ID] = known
+	return true
 }
 
 // watches returns the pattern that a mountpoint belongs to, or that something below it

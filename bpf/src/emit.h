@@ -207,7 +207,7 @@ static __always_inline struct scratch *draft(struct counters *counted, u32 *slot
 		s->record.flags |= FLAG_ALIAS;
 	fill_file(s, deed->inode, deed->dentry);
 	if (deed->inode && deed->state < ALIAS && !deed->error && has_names(deed->inode, 1))
-		note_inode(counted, (u64)deed->inode);
+		note_inode(counted, (u64)deed->inode, 0);
 	if (following() && deed->inode)
 		s->record.followed = followed_since((u64)deed->inode);
 	fill_mount(&s->record, deed->mnt);

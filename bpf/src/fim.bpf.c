@@ -42,7 +42,7 @@ enum arm {
 	ARM_SURVEY, // make a survey of the host's mounts, with 1 one that takes nothing from those before
 	ARM_DROP,   // drop the seed of this address, if it is out of use
 	ARM_ARRIVE, // end the move of this thread, whose end was not seen
-	ARM_INODE,  // note the file that this descriptor of Go's is open for
+	ARM_INODE,  // note the file that this descriptor of Go's is open for, with 1 as mounted by itself
 	ARM_FORGET, // what has this number, on this device, and is followed since then: not to follow it any more
 };
 
@@ -84,7 +84,7 @@ static __always_inline void drop_seed(u64 address)
 	resurvey(false, 0);
 }
 
-static __always_inline void note_descriptor(struct task_struct *task, u64 number)
+static __always_inline void note_descriptor(struct task_struct *task, u64 number, u32 bound)
 {
 	struct counters *counted = counters(HOOK_LINK);
 	struct file **files = BPF_CORE_READ(task, files, fdt, fd);
@@ -94,7 +94,7 @@ static __always_inline void note_descriptor(struct task_struct *task, u64 number
 	bpf_probe_read_kernel(&file, sizeof(file), files + number);
 	inode = BPF_CORE_READ(file, f_inode);
 	if (counted && inode)
-		note_inode(counted, (u64)inode);
+		note_inode(counted, (u64)inode, bound);
 }
 
 SEC("raw_tp/fim_arm") int arm(u64 *ctx)
@@ -124,7 +124,7 @@ SEC("raw_tp/fim_arm") int arm(u64 *ctx)
 		arrived(ctx[1]);
 		break;
 	case ARM_INODE:
-		note_descriptor(task, ctx[1]);
+		note_descriptor(task, ctx[1], ctx[2]);
 		break;
 	case ARM_FORGET:
 		forget_note(ctx[1], ctx[2], ctx[3]);

@@ -21,15 +21,28 @@
 
 #include "automaton.h"
 
-// note_inode notes the file whose inode lies at an address.
-static __noinline int note_inode(struct counters *counted, u64 address)
+// noted_at is the entry of the file whose inode lies at an address.
+static __always_inline struct noted *noted_at(u64 address)
 {
 	struct inode *inode = (void *)address;
 	struct inode_key key = key_of(inode);
-	u32 generation = BPF_CORE_READ(inode, i_generation);
+	struct noted *noted = bpf_map_lookup_elem(&inodes, &key);
+
+	return noted && noted->generation == BPF_CORE_READ(inode, i_generation) ? noted : NULL;
+}
+
+// note_inode notes the file whose inode lies at an address; bound: it is mounted by itself.
+static __noinline int note_inode(struct counters *counted, u64 address, u32 bound)
+{
+	struct inode *inode = (void *)address;
+	struct inode_key key = key_of(inode);
+	struct noted *before = noted_at(address);
+	struct noted noted = {BPF_CORE_READ(inode, i_generation), bound || (before && before->bound)};
 
 	latest(control.linked) = 1;
-	if (bpf_map_update_elem(&inodes, &key, &generation, BPF_ANY))
+	if (bound)
+		latest(control.bound) = 1;
+	if (bpf_map_update_elem(&inodes, &key, &noted, BPF_ANY))
 		count(counted->lost_map);
 	return 0;
 }
@@ -37,44 +50,54 @@ static __noinline int note_inode(struct counters *counted, u64 address)
 // is_noted says whether the file whose inode lies at an address was noted.
 static __noinline bool is_noted(u64 address)
 {
-	struct inode *inode = (void *)address;
-	struct inode_key key = key_of(inode);
-	u32 *generation = bpf_map_lookup_elem(&inodes, &key);
-
-	return generation && *generation == BPF_CORE_READ(inode, i_generation);
+	return noted_at(address);
 }
 
-// drop_inode forgets the file unless it has several names again.
+// drop_inode forgets the file unless it has several names again, or is mounted.
 static __noinline int drop_inode(u64 address)
 {
 	struct inode *inode = (void *)address;
 	struct inode_key key = key_of(inode);
-	u32 generation = BPF_CORE_READ(inode, i_generation);
+	struct noted *now = noted_at(address), noted = {BPF_CORE_READ(inode, i_generation)};
 
+	if (now && now->bound)
+		return 0;
 	bpf_map_delete_elem(&inodes, &key);
 	if (BPF_CORE_READ(inode, i_nlink) > 1)
-		bpf_map_update_elem(&inodes, &key, &generation, BPF_ANY);
+		bpf_map_update_elem(&inodes, &key, &noted, BPF_ANY);
 	return 0;
 }
 
-// has_names says whether inode is a file, and has more than so many names. Directories
-// have their "..".
+// is_file says whether inode is of no directory: those have their "..".
+static __always_inline bool is_file(struct inode *inode)
+{
+	return (fetch(inode, i_mode) & S_IFMT) != S_IFDIR;
+}
+
+// has_names says whether inode is a file, and has more than so many names.
 static __always_inline bool has_names(struct inode *inode, u32 many)
 {
-	return fetch(inode, i_nlink) > many && (fetch(inode, i_mode) & S_IFMT) != S_IFDIR;
+	return fetch(inode, i_nlink) > many && is_file(inode);
+}
+
+// eligible says whether inode may be noted: a file with more than so many names, or any where
+// one is mounted by itself.
+static __always_inline bool eligible(struct inode *inode, u32 many)
+{
+	return latest(control.linked) && inode && (latest(control.bound) ? is_file(inode) : has_names(inode, many));
 }
 
 // is_alias says whether inode is a file that may be watched by another name, or
 // something that is followed.
 static __always_inline bool is_alias(struct inode *inode)
 {
-	return (latest(control.linked) && inode && has_names(inode, 1) && is_noted((u64)inode)) || is_followed(inode);
+	return (eligible(inode, 1) && is_noted((u64)inode)) || is_followed(inode);
 }
 
 // was_alias says so of one that has just lost a name.
 static __always_inline bool was_alias(struct inode *inode)
 {
-	return (latest(control.linked) && has_names(inode, 0) && is_noted((u64)inode)) || is_followed(inode);
+	return (eligible(inode, 0) && is_noted((u64)inode)) || is_followed(inode);
 }
 
 // of_file is the state of a file whose name is in this one: of a file that no pattern
@@ -89,7 +112,7 @@ static __always_inline u32 of_file(u32 state, struct inode *inode)
 static __always_inline void bereaved(struct inode *inode)
 {
 	end_following(inode);
-	if (latest(control.linked) && has_names(inode, 0) && fetch(inode, i_nlink) == 1)
+	if (eligible(inode, 0) && fetch(inode, i_nlink) == 1)
 		drop_inode((u64)inode);
 }
 

@@ -35,7 +35,7 @@ struct settings {
 	u32 followed; // and `followed`,
 	u32 trees;    // and that a directory
 	u32 forgets;  // twice how many of those Go has taken away; odd: it is at it
-	u32 unused;
+	u32 bound;    // whether `inodes` has ever had a file that is mounted by itself
 };
 
 struct settings control SEC(".data.control") = {.epoch = 1};
@@ -198,18 +198,24 @@ struct {
 } turn SEC(".maps");
 
 // Files with several names, one of which may be watched: what is done through the
-// others concerns them too. A number may be used again, so the generation counts.
+// others concerns them too. And files that are mounted by themselves where a pattern
+// names them. A number may be used again, so the generation counts.
 struct inode_key {
 	u64 ino;
 	u32 dev; // as record.dev
 	u32 unused;
 };
 
+struct noted {
+	u32 generation;
+	u32 bound; // mounted by itself, so it counts with one name too
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct inode_key);
-	__type(value, u32);
+	__type(value, struct noted);
 } inodes SEC(".maps");
 
 // What was moved out of the watched places and is followed: see follow.h.

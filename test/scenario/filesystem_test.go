@@ -31,7 +31,7 @@ var filesystems = []filesystem{
 	// Without a journal a mount writes next to nothing.
 	{name: "ext4", mkfs: []string{"mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal"}, size: 64 << 20},
 	// As the oldest kernel has it. The log is all written, so it is as small as can be, which mkfs warns of.
-	{name: "xfs", mkfs: []string{"mkfs.xfs", "-q", "-f", "-c", "options=/usr/share/xfsprogs/mkfs/lts_5.10.conf", "-l", "size=14m", "--unsupported"}, size: 128 << 20},
+	{name: "xfs", mkfs: []string{"mkfs.xfs", "-q", "-f", "-i", "nrext64=0", "-l", "size=14m", "--unsupported"}, size: 128 << 20},
 	{name: "vfat", mkfs: []string{"mkfs.vfat"}, size: 32 << 20},
 	{name: "overlay"},
 	{name: "btrfs", mkfs: []string{"mkfs.btrfs", "-q", "-f"}, size: 128 << 20},
