@@ -190,10 +190,13 @@ func (g *Group) rest() {
 	g.tree.rest()
 }
 
-// carried says whether a directory that was at this place has mounts below, or
-// is, or holds, the root of a mount: its renaming changes paths in the mount
-// table, which no poll(2) tells.
+// carried says whether what was at this place is mounted by itself or, of a directory, has
+// mounts below or holds the root of a mount: its renaming changes paths in the mount table,
+// which no poll(2) tells.
 func (g *Group) carried(f *filesystem, from *side) bool {
+	if !g.hand.movesDirectory() {
+		return slices.ContainsFunc(g.newest().Mounts(), func(m mount.Mount) bool { return m.Dev == f.dev && m.Root == string(from.inFS) })
+	}
 	for _, t := range g.tables {
 		g.paths = t.HostPaths(g.paths[:0], f.dev, from.inFS)
 		for _, m := range t.Mounts() {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/falco-fim/fim/mount"
 )
 
@@ -102,12 +104,15 @@ func (g *Group) showBy(t *mount.Table, f *filesystem, inFS []byte, s *side) {
 	g.paths = t.HostPaths(g.paths[:0], f.dev, inFS)
 	for i := range g.paths {
 		p := &g.paths[i]
+		if g.hand.mask&unix.FAN_RENAME != 0 && string(p.Host) == p.Mount.Point {
+			continue // see naming
+		}
 		watch, ok := g.set.Match(p.Host)
 		var leads []byte
 		if !ok && s.leads == nil && (g.hand.movesDirectory() || g.handlesTree(f)) {
 			leads, _ = g.set.Leads(p.Host)
 		}
-		if ok || leads != nil || i == 0 {
+		if ok || leads != nil || len(s.host) == 0 {
 			s.host, s.mount, s.leads = append(s.host[:0], p.Host...), p.Mount, leads
 		}
 		if ok {
@@ -116,6 +121,9 @@ func (g *Group) showBy(t *mount.Table, f *filesystem, inFS []byte, s *side) {
 		}
 	}
 }
+
+// isMountpoint says whether the name is seen where something is mounted.
+func (s *side) isMountpoint() bool { return s.mount != nil && string(s.host) == s.mount.Point }
 
 // hide leaves out by which path the name is seen.
 func (s *side) hide() { s.host, s.mount = s.host[:0], nil }

@@ -5,6 +5,7 @@ package fanotify
 import (
 	"bytes"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -133,13 +134,13 @@ func (g *Group) take() bool {
 	}
 	g.follow(&h.waiting)
 	g.tree.trim(w.round)
-	if h.movesDirectory() {
+	if h.mask&unix.FAN_RENAME != 0 {
 		g.moved(&h.record)
 	}
 	return true
 }
 
-// moved reads the mount table again when it names the directory that was renamed.
+// moved reads the mount table again when it names what was renamed.
 func (g *Group) moved(r *record) {
 	h := &g.hand
 	if r.pid == g.self {
@@ -172,6 +173,9 @@ func (g *Group) judge(r *record) {
 	}
 	watched := h.at.watch != nil || h.from.watch != nil
 	h.ops = g.expand(h.ops, r, watched)
+	if h.at.isMountpoint() {
+		h.ops = slices.DeleteFunc(h.ops, func(op event.Op) bool { return slices.Contains(naming, op) })
+	}
 	leads := h.at.leads != nil || h.from.leads != nil
 	if leads && !watched {
 		h.ops = g.carries(h.ops)
@@ -187,6 +191,12 @@ func (g *Group) judge(r *record) {
 	default:
 		g.stats.add(ignored, 1)
 	}
+}
+
+// naming are the operations on a name. Where something is mounted by itself it keeps the name
+// that it has there, whatever becomes of the one that it has elsewhere.
+var naming = []event.Op{
+	event.OpCreate, event.OpLink, event.OpSymlink, event.OpMkdir, event.OpMknod, event.OpUnlink, event.OpRmdir,
 }
 
 // carries appends what was done to a directory that no pattern names: it takes watched
