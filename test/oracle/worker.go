@@ -112,7 +112,8 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 		at := spots[f.At]
 		host, _ := w.watched.choose(at.hosts, false)
 		alias := !w.backend.merges && f.mayBeAlias()
-		t := o.note(&f, w.watched.covers(host), w.watched.doubted(at) || alias, time.Now())
+		doubted := w.watched.doubted(at) || alias || w.world.fresh // then the kernel side may know of no mount at all
+		t := o.note(&f, w.watched.covers(host), doubted, time.Now())
 		e, ok := scene.expects(f)
 		if !ok && alias {
 			e, ok, t = scene.aliased(f, e.Record), true, manner{maybe: true}
