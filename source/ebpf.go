@@ -72,7 +72,7 @@ func openEBPF(s setup) (Backend, error) {
 		}
 		l.bind()
 	}
-	r.witness = true
+	r.pending = b.Pending
 	l.start(b.NoteFile)
 	r.look(m.now.Table) // what goes from now on is known
 	return &ebpfBackend{b, s.set, m, a, r, l}, nil

@@ -35,9 +35,10 @@ type remounts struct {
 	roots map[int]identity // of mounts that are told of when they go, by ID
 	queue []*remount
 
-	// witness says that the backend tells who attaches and detaches mounts, in the order of
-	// its events: by is then called before the one that comes after.
-	witness bool
+	// pending says whether the backend has more to read. It is nil unless that
+	// tells who attaches and detaches mounts, in the order of its events: by is then
+	// called before the one that comes after.
+	pending func() bool
 	who     map[change]remounter
 	tries   map[uint64]attempt // to detach a mount, of which the outcome is to come, by thread
 }
@@ -147,8 +148,8 @@ func (r *remounts) next(e *event.Event, deadline time.Time, now func() *mount.Ta
 	}
 	r.look(now())
 	passed := uint64(math.MaxUint64) // all from before the table was read
-	if err == nil {
-		passed = e.Boot // which may be from before as well
+	if err == nil && (r.pending == nil || r.pending()) {
+		passed = e.Boot
 	}
 	if !r.ready(passed) {
 		return err
@@ -323,7 +324,7 @@ func (r *remounts) tell(op event.Op, one identity) {
 		HostPath: []byte(m.Point), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType), MountID: event.Known(uint64(m.ID)),
 		Inode: one.inode, Dev: one.dev, Type: one.kind,
 	}}}
-	if r.witness {
+	if r.pending != nil {
 		next.seen = bootNow()
 	}
 	if op == event.OpUmount {
