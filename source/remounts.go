@@ -39,16 +39,20 @@ type remounts struct {
 	// tells who attaches and detaches mounts, in the order of its events: by is then
 	// called before the one that comes after.
 	pending func() bool
-	who     map[change]remounter
-	tries   map[uint64]attempt // to detach a mount, of which the outcome is to come, by thread
+	// until is when the table was last known to be as it is, on CLOCK_BOOTTIME; nil: that is
+	// not known. sure is what it was at the last look.
+	until func() uint64
+	sure  uint64
+	who   map[change]remounter
+	tries map[uint64]attempt // to detach a mount, of which the outcome is to come, by thread
 }
 
 // remount is an event that waits for its turn, and for what the backend may know of it.
 type remount struct {
 	*event.Event
 	seen uint64 // when the table had it, on CLOCK_BOOTTIME in nanoseconds; 0: it does not wait
-	// after is when what goes had come: who did something to a mount of that number before
-	// did it to another, since numbers are used again.
+	// after is when what goes had come, or what comes was not there: who did something to a
+	// mount of that number before did it to another, since numbers are used again.
 	after uint64
 }
 
@@ -76,6 +80,9 @@ const maxActors = 1024
 // outcomeWait is how long an outcome is waited for: it comes when the kernel has waited for a
 // grace period, unless the backend has lost it.
 const outcomeWait = 2 * time.Second
+
+// attaching is how long a mount may take to be in the table after it was told who makes it.
+const attaching = time.Second
 
 // by notes who is about to attach or detach a mount.
 func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
@@ -202,6 +209,9 @@ func (r *remounts) pop(e *event.Event, passed uint64) bool {
 
 // look compares a table with the one before. Of the first table nothing is told.
 func (r *remounts) look(t *mount.Table) {
+	if r.until != nil {
+		defer func(until uint64) { r.sure = until }(r.until())
+	}
 	if r.looks++; t == r.last || !r.wanted() {
 		return
 	}
@@ -327,6 +337,7 @@ func (r *remounts) tell(op event.Op, one identity) {
 	if r.pending != nil {
 		next.seen = bootNow()
 	}
+	next.after = max(r.sure, uint64(attaching)) - uint64(attaching)
 	if op == event.OpUmount {
 		next.after = one.came
 	}

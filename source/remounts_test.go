@@ -164,6 +164,17 @@ func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {
 	}
 }
 
+// Who mounted something that nobody was told of did not mount what has its number now.
+func TestWhoMountedBeforeTheTableWithoutItDidNotMountIt(t *testing.T) {
+	r := remountsOf(t)
+	r.pending, r.until = func() bool { return true }, bootNow
+	r.by(event.OpMount, 30, bootNow()-2*uint64(attaching), &event.Process{Pid: 7})
+	r.look(table(t, 0, 0, "").Table)
+	if got := told(t, r, table(t, 0, 0, "30 20 0:30 / /w rw - tmpfs t rw\n").Table); got != "mount /w by 0" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // A mount that is in use is not detached; who detaches it afterwards did it. While it is
 // not known what came of a try, and until the kernel has told, the event waits.
 func TestWhoWasRefusedDidNotUnmount(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 var (
 	kernelFlag = flag.String("kernel", "6.12", "the kernel to run on")
-	opsFlag    = flag.Int("ops", 2000, "how many operations to do")
+	opsFlag    = flag.Int("ops", 500, "how many operations to do")
 	seedFlag   = flag.Uint64("seed", 0, "as of test/oracle")
 	breakFlag  = flag.String("break", "", "as of test/oracle")
 	// vfat is left to make test-oracle: once in some thousand operations a modify came in another
