@@ -5,6 +5,7 @@ package bpf
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -211,8 +212,8 @@ func (b *Backend) place(r *raw, names []byte, e *event.Event, s *sighting) (inFS
 	inFS = p.buf[start:]
 	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS)
 	s.seen = len(p.places) > 0
-	if slices.Contains(naming, event.Op(r.Op)) { // where a file is mounted by itself it keeps that name
-		p.places = slices.DeleteFunc(p.places, Place.isMountpoint)
+	if slices.Contains(naming, event.Op(r.Op)) && slices.ContainsFunc(p.places, Place.isMountpoint) {
+		b.unbind(r, inFS)
 	}
 	s.host, s.how = b.choose(r, e)
 	if s.how < covered && r.layered() {
@@ -222,6 +223,19 @@ func (b *Backend) place(r *raw, names []byte, e *event.Event, s *sighting) (inFS
 		s.by.Path = s.host
 	}
 	return inFS
+}
+
+// unbind leaves out the places at which the file is mounted by itself: there it keeps its name,
+// unless its directory is seen there too and the name is that of the file mounted over itself.
+func (b *Backend) unbind(r *raw, inFS []byte) {
+	p := &b.paths
+	leaf := bytes.LastIndexByte(inFS, '/')
+	names := map[string]bool{}
+	for _, above := range b.o.Place(nil, r.Time, r.dev(), inFS[:max(1, leaf)]) {
+		names[strings.TrimSuffix(string(above.Host), "/")+string(inFS[leaf:])] = true
+	}
+	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS) // the last call has taken their memory
+	p.places = slices.DeleteFunc(p.places, func(q Place) bool { return q.isMountpoint() && !names[string(q.Host)] })
 }
 
 // isMountpoint says whether the place is where something is mounted.

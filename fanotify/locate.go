@@ -5,6 +5,7 @@ package fanotify
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -104,7 +105,7 @@ func (g *Group) showBy(t *mount.Table, f *filesystem, inFS []byte, s *side) {
 	g.paths = t.HostPaths(g.paths[:0], f.dev, inFS)
 	for i := range g.paths {
 		p := &g.paths[i]
-		if g.hand.mask&unix.FAN_RENAME != 0 && string(p.Host) == p.Mount.Point {
+		if g.hand.mask&unix.FAN_RENAME != 0 && string(p.Host) == p.Mount.Point && !named(t, f, inFS, p.Host) {
 			continue // see naming
 		}
 		watch, ok := g.set.Match(p.Host)
@@ -122,8 +123,20 @@ func (g *Group) showBy(t *mount.Table, f *filesystem, inFS []byte, s *side) {
 	}
 }
 
-// isMountpoint says whether the name is seen where something is mounted.
-func (s *side) isMountpoint() bool { return s.mount != nil && string(s.host) == s.mount.Point }
+// isBound says whether the file is seen where it is mounted by itself, and its directory is not:
+// there it has a name that is none of the directory's.
+func (g *Group) isBound(f *filesystem, s *side) bool {
+	return s.mount != nil && string(s.host) == s.mount.Point && !named(g.newest(), f, s.inFS, s.host)
+}
+
+// named says whether a path on the host is the name that a path inside a filesystem has in its
+// directory. A file that is mounted over itself keeps it.
+func named(t *mount.Table, f *filesystem, inFS, host []byte) bool {
+	leaf := bytes.LastIndexByte(inFS, '/')
+	return slices.ContainsFunc(t.HostPaths(nil, f.dev, inFS[:max(1, leaf)]), func(above mount.Path) bool {
+		return strings.TrimSuffix(string(above.Host), "/")+string(inFS[leaf:]) == string(host)
+	})
+}
 
 // hide leaves out by which path the name is seen.
 func (s *side) hide() { s.host, s.mount = s.host[:0], nil }

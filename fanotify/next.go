@@ -173,7 +173,7 @@ func (g *Group) judge(r *record) {
 	}
 	watched := h.at.watch != nil || h.from.watch != nil
 	h.ops = g.expand(h.ops, r, watched)
-	if h.at.isMountpoint() {
+	if f := g.filesystems[r.dir.fsid()]; f != nil && g.isBound(f, &h.at) {
 		h.ops = slices.DeleteFunc(h.ops, func(op event.Op) bool { return slices.Contains(naming, op) })
 	}
 	leads := h.at.leads != nil || h.from.leads != nil

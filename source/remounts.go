@@ -276,7 +276,8 @@ func (r *remounts) stays(known identity, now mount.Mount) bool {
 	if was.Root == now.Root {
 		return true
 	}
-	if known.inode == 0 || r.identify(now).inode != known.inode {
+	one := r.identify(now)
+	if known.inode == 0 || one.inode != known.inode || one.dev != known.dev {
 		return false
 	}
 	known.row = now
