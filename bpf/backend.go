@@ -228,6 +228,11 @@ func (b *Backend) Moves() (Moves, error) {
 	return Moves{uint64(c.Moves) + b.losses.skips, c.Moved, c.Carrying != 0, c.Attached}, err
 }
 
+// Attached returns when a mount of this number, as in the host's mount table, was last
+// about to be attached where something is watched: [Remounting.At] of that; zero when that
+// is not known.
+func (b *Backend) Attached(mount int) uint64 { return attached(b.objects, mount) }
+
 // Next fills e with the next event; its slices are valid until the next call.
 // It returns [os.ErrDeadlineExceeded] when none came until the deadline and
 // [os.ErrClosed] after Close. It is never called concurrently.

@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	probesMapAttacheds                         = "attacheds"
 	probesMapAttempts                          = "attempts"
 	probesMapBefores                           = "befores"
 	probesMapCarriers                          = "carriers"
@@ -287,6 +288,7 @@ type probesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probesMapSpecs struct {
+	Attacheds  *ebpf.MapSpec `ebpf:"attacheds"`
 	Attempts   *ebpf.MapSpec `ebpf:"attempts"`
 	Befores    *ebpf.MapSpec `ebpf:"befores"`
 	Carriers   *ebpf.MapSpec `ebpf:"carriers"`
@@ -382,6 +384,7 @@ func (o *probesObjects) Close() error {
 //
 // It can be passed to loadProbesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probesMaps struct {
+	Attacheds  *ebpf.Map `ebpf:"attacheds"`
 	Attempts   *ebpf.Map `ebpf:"attempts"`
 	Befores    *ebpf.Map `ebpf:"befores"`
 	Carriers   *ebpf.Map `ebpf:"carriers"`
@@ -416,6 +419,7 @@ type probesMaps struct {
 
 func (m *probesMaps) Close() error {
 	return _ProbesClose(
+		m.Attacheds,
 		m.Attempts,
 		m.Befores,
 		m.Carriers,

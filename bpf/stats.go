@@ -57,6 +57,26 @@ func rows[T any](o *objects, table string) []T {
 	return all
 }
 
+// attached returns when a mount of this number was last about to be attached. The kernel
+// side may write that meanwhile: so what is read counts when it is read twice.
+func attached(o *objects, mount int) uint64 {
+	memory, err := o.table("attacheds").Memory()
+	if err != nil {
+		return 0 // only of a map that is closed
+	}
+	var one, again trampolinesAttached
+	at := int64(mount%int(o.table("attacheds").MaxEntries())) * int64(unsafe.Sizeof(one))
+	for _, copied := range []*trampolinesAttached{&one, &again} {
+		if _, err := memory.ReadAt(unsafe.Slice((*byte)(unsafe.Pointer(copied)), unsafe.Sizeof(one)), at); err != nil {
+			return 0
+		}
+	}
+	if one != again || int(one.MountId) != mount {
+		return 0
+	}
+	return one.At
+}
+
 // counters sums the kernel's counters of a hook over the CPUs.
 func counters(o *objects, hook int) (sum trampolinesCounters) {
 	return sumOf(rows[trampolinesCounters](o, "counts"), hook)

@@ -49,6 +49,13 @@ type trampolinesAncestor struct {
 	Comm     [16]int8
 }
 
+type trampolinesAttached struct {
+	_       structs.HostLayout
+	At      uint64
+	MountId uint32
+	Unused  uint32
+}
+
 type trampolinesAttempt struct {
 	_    structs.HostLayout
 	Name [256]int8
@@ -585,6 +592,7 @@ type trampolinesWritten struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	trampolinesMapAttacheds                         = "attacheds"
 	trampolinesMapAttempts                          = "attempts"
 	trampolinesMapBefores                           = "befores"
 	trampolinesMapCarriers                          = "carriers"
@@ -874,6 +882,7 @@ type trampolinesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type trampolinesMapSpecs struct {
+	Attacheds  *ebpf.MapSpec `ebpf:"attacheds"`
 	Attempts   *ebpf.MapSpec `ebpf:"attempts"`
 	Befores    *ebpf.MapSpec `ebpf:"befores"`
 	Carriers   *ebpf.MapSpec `ebpf:"carriers"`
@@ -969,6 +978,7 @@ func (o *trampolinesObjects) Close() error {
 //
 // It can be passed to loadTrampolinesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type trampolinesMaps struct {
+	Attacheds  *ebpf.Map `ebpf:"attacheds"`
 	Attempts   *ebpf.Map `ebpf:"attempts"`
 	Befores    *ebpf.Map `ebpf:"befores"`
 	Carriers   *ebpf.Map `ebpf:"carriers"`
@@ -1003,6 +1013,7 @@ type trampolinesMaps struct {
 
 func (m *trampolinesMaps) Close() error {
 	return _TrampolinesClose(
+		m.Attacheds,
 		m.Attempts,
 		m.Befores,
 		m.Carriers,

@@ -72,7 +72,7 @@ func openEBPF(s setup) (Backend, error) {
 		}
 		l.bind()
 	}
-	r.pending, r.until = b.Pending, func() uint64 { return m.now.until }
+	r.pending, r.attached, r.until = b.Pending, b.Attached, func() uint64 { return m.now.until }
 	l.start(b.NoteFile)
 	r.look(m.now.Table) // what goes from now on is known
 	return &ebpfBackend{b, s.set, m, a, r, l}, nil

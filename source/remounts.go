@@ -3,6 +3,7 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"os"
@@ -43,8 +44,11 @@ type remounts struct {
 	// not known. sure is what it was at the last look.
 	until func() uint64
 	sure  uint64
-	who   map[change]remounter
-	tries map[uint64]attempt // to detach a mount, of which the outcome is to come, by thread
+	// attached is when a mount of a number was last about to be attached, which tells which
+	// of those of that number the table has; nil or zero: that is not known.
+	attached func(id int) uint64
+	who      map[change][]remounter // in the order in which they did it
+	tries    map[uint64]attempt     // to detach a mount, of which the outcome is to come, by thread
 }
 
 // remount is an event that waits for its turn, and for what the backend may know of it.
@@ -52,8 +56,11 @@ type remount struct {
 	*event.Event
 	seen uint64 // when the table had it, on CLOCK_BOOTTIME in nanoseconds; 0: it does not wait
 	// after is when what goes had come, or what comes was not there: who did something to a
-	// mount of that number before did it to another, since numbers are used again.
-	after uint64
+	// mount of that number before did it to another, since numbers are used again. by is when
+	// the table was read that shows it.
+	after, by uint64
+	// attached is when what comes was about to be attached; 0: that is not known.
+	attached uint64
 }
 
 // change is what a process is about to do to a mount.
@@ -84,6 +91,9 @@ const outcomeWait = 2 * time.Second
 // attaching is how long a mount may take to be in the table after it was told who makes it.
 const attaching = time.Second
 
+// maxSame is how many of one change are kept.
+const maxSame = 8
+
 // by notes who is about to attach or detach a mount.
 func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
 	if len(r.who) >= maxActors {
@@ -98,7 +108,13 @@ func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
 		r.tries[p.Tid] = one
 		return
 	}
-	r.who[one.change] = one.remounter
+	r.did(one)
+}
+
+// did notes who did it, if it comes about.
+func (r *remounts) did(one attempt) {
+	all := append(r.who[one.change], one.remounter)
+	r.who[one.change] = all[max(0, len(all)-maxSame):]
 }
 
 // outcome notes what came of the last try of a thread to detach a mount.
@@ -106,7 +122,7 @@ func (r *remounts) outcome(thread uint64, failed bool) {
 	one, tried := r.tries[thread]
 	if delete(r.tries, thread); tried && !failed {
 		one.looks = r.looks
-		r.who[one.change] = one.remounter
+		r.did(one)
 	}
 }
 
@@ -126,6 +142,7 @@ type identity struct {
 	inode, dev uint64 // as stat(2) shows them; 0 when not known
 	kind       event.Type
 	came       uint64 // on CLOCK_BOOTTIME, as far as known
+	attached   uint64 // when it was about to come; 0: that is not known
 }
 
 func newRemounts(s setup) *remounts {
@@ -133,7 +150,7 @@ func newRemounts(s setup) *remounts {
 	if root != "/" {
 		root = filepath.Join(s.root, "proc/1/root") // mounts are numbered per namespace
 	}
-	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change]remounter{}, tries: map[uint64]attempt{}}
+	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change][]remounter{}, tries: map[uint64]attempt{}}
 }
 
 // wanted says whether any of this is asked for.
@@ -175,14 +192,30 @@ func (r *remounts) ready(passed uint64) bool {
 		return false
 	}
 	first := r.queue[0]
-	_, known := r.actor(first)
-	return known || first.seen <= passed && !r.tried(first)
+	return r.actor(first) >= 0 || first.seen <= passed && !r.tried(first)
 }
 
-// actor returns who is known to have done it.
-func (r *remounts) actor(m *remount) (remounter, bool) {
-	one, known := r.who[m.change()]
-	return one, known && m.seen > 0 && one.at > m.after
+// actor returns which of those who did such a thing is known to have done this: of a mount
+// that goes the first since it came. It is negative while that is not known.
+func (r *remounts) actor(m *remount) int {
+	return slices.IndexFunc(r.who[m.change()], func(one remounter) bool {
+		return m.seen > 0 && one.at > m.after && (m.Op == event.OpUmount || one.at == m.attached)
+	})
+}
+
+// lastActor returns that when all are known who may have done it: of a mount that comes it is
+// the last before the table was read, if nothing tells which.
+func (r *remounts) lastActor(m *remount) int {
+	i := r.actor(m)
+	if i >= 0 || m.Op == event.OpUmount || m.attached != 0 || m.seen == 0 {
+		return i
+	}
+	for n, one := range r.who[m.change()] {
+		if one.at > m.after && one.at <= m.by {
+			i = n
+		}
+	}
+	return i
 }
 
 func (m *remount) change() change { return change{m.Op, int(m.File.MountID.V)} }
@@ -194,12 +227,13 @@ func (r *remounts) pop(e *event.Event, passed uint64) bool {
 	first := r.queue[0]
 	r.queue = r.queue[1:]
 	*e = *first.Event
-	one, known := r.actor(first)
-	if !known {
+	i := r.lastActor(first)
+	if i < 0 {
 		return true
 	}
+	one := r.who[first.change()][i]
 	e.Boot, e.Proc = one.at, one.proc
-	delete(r.who, first.change())
+	r.who[first.change()] = r.who[first.change()][i+1:]
 	if mount, ok := r.roots[first.change().id]; ok && first.Op == event.OpMount {
 		mount.came = one.at
 		r.roots[first.change().id] = mount
@@ -229,7 +263,14 @@ func (r *remounts) look(t *mount.Table) {
 			continue
 		}
 		one := r.identify(m)
-		one.came = bootNow()
+		one.came = r.read()
+		if r.attached != nil {
+			one.attached = r.attached(m.ID)
+		}
+		if one.attached > one.came {
+			one.attached = 0 // of a later mount of that number
+		}
+		one.came = cmp.Or(one.attached, one.came)
 		r.roots[m.ID] = one
 		if before != nil {
 			r.tell(event.OpMount, one)
@@ -238,17 +279,26 @@ func (r *remounts) look(t *mount.Table) {
 	r.forget(rows)
 }
 
+// read is when the table was last known to be as it is.
+func (r *remounts) read() uint64 {
+	if r.until == nil {
+		return bootNow()
+	}
+	return r.until()
+}
+
 // forget drops who did what is done and is not to be told: the next mount of that number
 // is another. What was heard of since the last look may be younger than the table, which
 // then has an earlier mount of that number.
 func (r *remounts) forget(rows map[int]mount.Mount) {
-	for done, one := range r.who {
-		if one.looks >= r.looks-1 {
-			continue
-		}
+	for done, all := range r.who {
 		_, there := rows[done.id]
 		waits := slices.ContainsFunc(r.queue, func(m *remount) bool { return m.change() == done })
-		if there == (done.op == event.OpMount) && !waits {
+		if there != (done.op == event.OpMount) || waits {
+			continue
+		}
+		all = slices.DeleteFunc(all, func(one remounter) bool { return one.looks < r.looks-1 })
+		if r.who[done] = all; len(all) == 0 {
 			delete(r.who, done)
 		}
 	}
@@ -338,7 +388,7 @@ func (r *remounts) tell(op event.Op, one identity) {
 	if r.pending != nil {
 		next.seen = bootNow()
 	}
-	next.after = max(r.sure, uint64(attaching)) - uint64(attaching)
+	next.after, next.by, next.attached = max(r.sure, uint64(attaching))-uint64(attaching), r.read(), one.attached
 	if op == event.OpUmount {
 		next.after = one.came
 	}

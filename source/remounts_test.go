@@ -84,6 +84,7 @@ func TestAMountWaitsForWhoDidIt(t *testing.T) {
 		func(*event.Event) error { return os.ErrDeadlineExceeded },
 	}
 	r.pending = func() bool { return len(backend) > 1 }
+	r.attached = func(int) uint64 { return soon + 1 }
 	var got []string
 	next := func() error {
 		var e event.Event
@@ -145,8 +146,9 @@ func TestWhoIsNotTakenForTheNextMountOfThatNumber(t *testing.T) {
 	// The table is read first, then the backend tells who it was.
 	look := func(text string, op event.Op, pid uint64) string {
 		var e event.Event
+		at := bootNow()
 		err := r.next(&e, time.Time{}, func() *mount.Table { return table(t, 0, 0, text).Table }, func(*event.Event, time.Time) error {
-			r.by(op, 30, bootNow(), &event.Process{Pid: pid, Tid: pid})
+			r.by(op, 30, at, &event.Process{Pid: pid, Tid: pid})
 			r.outcome(pid, false)
 			return os.ErrDeadlineExceeded
 		})
@@ -172,6 +174,72 @@ func TestWhoMountedBeforeTheTableWithoutItDidNotMountIt(t *testing.T) {
 	r.look(table(t, 0, 0, "").Table)
 	if got := told(t, r, table(t, 0, 0, "30 20 0:30 / /w rw - tmpfs t rw\n").Table); got != "mount /w by 0" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Between two looks at the table a number may have been that of several mounts. Who attached
+// and detached which of them is told by when the one was attached that the table has.
+func TestWhoMountedTheLastOfThatNumberMountedWhatTheTableHas(t *testing.T) {
+	const w = "30 20 0:30 / /w rw - tmpfs t rw\n"
+	for _, row := range []struct {
+		name     string
+		attached uint64 // after the beginning; 0: not known
+		want     string
+	}{
+		{"it is known when", 3, "open, open, mount by 3, open, open, umount by 4"},
+		{"it is not known when", 0, "open, open, open, mount by 3, open, umount by 4"},
+		{"of who did it nothing is known", 4, "open, open, open, mount by 0, open, umount by 4"},
+	} {
+		r := remountsOf(t)
+		soon := bootNow()
+		r.attached = func(int) uint64 { return min(row.attached, 1)*soon + row.attached }
+		attached := func(pid, at uint64) { r.by(event.OpMount, 30, at, &event.Process{Pid: pid}) }
+		detached := func(pid, at uint64) {
+			r.by(event.OpUmount, 30, at, &event.Process{Pid: pid, Tid: pid})
+			r.outcome(pid, false)
+		}
+		now := table(t, 0, 0, "").Table
+		backend := []func(){
+			func() { attached(1, soon+1) },
+			func() { detached(2, soon+2) },
+			func() { attached(3, soon+3) },
+			func() {},
+		}
+		r.pending = func() bool { return len(backend) > 0 }
+		r.look(now)
+		now = table(t, 0, 0, w).Table
+		var got []string
+		drain := func() {
+			for {
+				var e event.Event
+				err := r.next(&e, time.Time{}, func() *mount.Table { return now }, func(e *event.Event, _ time.Time) error {
+					if len(backend) == 0 {
+						return os.ErrDeadlineExceeded
+					}
+					backend[0]()
+					backend = backend[1:]
+					e.Op, e.Boot = event.OpOpen, soon+4
+					return nil
+				})
+				if err != nil {
+					return
+				}
+				text := e.Op.String()
+				if e.Op != event.OpOpen {
+					text = fmt.Sprintf("%s by %d", e.Op, e.Proc.Pid)
+				}
+				got = append(got, text)
+			}
+		}
+		drain()
+		detached(4, bootNow())
+		attached(5, bootNow())
+		detached(6, bootNow())
+		now = table(t, 0, 0, "").Table
+		drain()
+		if text := strings.Join(got, ", "); text != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, text, row.want)
+		}
 	}
 }
 

@@ -118,6 +118,26 @@ struct {
 	__type(value, struct placed);
 } placeds SEC(".maps");
 
+// When a mount with this number was last about to be attached where something is
+// watched, in the one place that the number gives: it is used again as soon as its mount
+// is gone, and so tells Go which of them its table has. Two that share a place push each
+// other out. Go maps it, as `counts`.
+#define ATTACHED_BITS 12
+
+struct attached {
+	u64 at; // boot time, as the record of it has
+	u32 mount_id;
+	u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << ATTACHED_BITS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct attached);
+} attacheds SEC(".maps");
+
 // The credentials that overlay filesystems of the host use for their layers, by
 // address, and the last survey that found such a one mounted.
 struct {

@@ -29,15 +29,30 @@
 #include "hook.h"
 #include "survey.h"
 
+static __always_inline void note_attached(u32 mount_id, u64 at)
+{
+	u32 place = mount_id & ((1 << ATTACHED_BITS) - 1);
+	struct attached *a = bpf_map_lookup_elem(&attacheds, &place);
+
+	if (!a)
+		return;
+	latest(a->at) = 0; // what Go reads meanwhile is of none
+	latest(a->mount_id) = mount_id;
+	latest(a->at) = at;
+}
+
 // tell_change sends the number of a mount and who is about to attach or detach it; or, without
 // a number, that what this thread was about to detach is detached or, by the error, not.
 static __always_inline void tell_change(struct counters *counted, u32 op, u32 mount_id, u16 error)
 {
+	u64 now = bpf_ktime_get_boot_ns();
 	struct scratch *s;
 	u32 slot;
 
 	if (!is_wanted(op))
 		return;
+	if (op == OP_MOUNT)
+		note_attached(mount_id, now);
 	slot = claim();
 	s = scratch_at(slot);
 	if (slot == NO_SLOT || !s) {
@@ -46,7 +61,7 @@ static __always_inline void tell_change(struct counters *counted, u32 op, u32 mo
 	}
 	__builtin_memset(&s->record, 0, sizeof(s->record));
 	s->trail.start = 0;
-	s->record.time = bpf_ktime_get_boot_ns();
+	s->record.time = now;
 	s->record.op = op;
 	s->record.mount_id = mount_id;
 	s->record.error = error;

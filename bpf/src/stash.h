@@ -54,13 +54,14 @@ static __always_inline void begins(u32 op, struct vfsmount *mnt, struct dentry *
 				   struct inode *gone)
 {
 	struct counters *counted = counters(HOOK_STASH);
-	struct stash stash = {.op = op};
+	struct stash stash;
 
 	if (!counted)
 		return;
 	count(counted->seen);
 	if (state_of(counted, parent) == DEAD && !is_alias(fetch(dentry, d_inode)))
 		return;
+	stash = (struct stash){.op = op};
 	stash.dentry = (u64)dentry;
 	stash.parent = (u64)parent;
 	stash.mnt = (u64)mnt;
