@@ -187,7 +187,14 @@ func constantsFor(o Options, t traits, all []*planned, parted map[string]bool) (
 }
 
 func (c constants) set(spec *ebpf.CollectionSpec) error {
-	return errors.Join(spec.Variables["wanted"].Set(c.wanted), spec.Variables["start"].Set(c.start), spec.Variables["report_failed"].Set(c.failed), spec.Variables["resolves"].Set(c.resolves), spec.Variables["containers"].Set(c.containers), spec.Variables["follow"].Set(c.follow))
+	var errs []error
+	for name, value := range map[string]uint32{
+		"wanted": c.wanted, "start": c.start, "report_failed": c.failed, "resolves": c.resolves,
+		"containers": c.containers, "follow": c.follow, "nobody": nobody,
+	} {
+		errs = append(errs, spec.Variables[name].Set(value))
+	}
+	return errors.Join(errs...)
 }
 
 func setPosition(spec *ebpf.CollectionSpec, p *planned) error {

@@ -132,6 +132,7 @@ const (
 	probesVarFollow                            = "follow"
 	probesVarMayOpenAt                         = "may_open_at"
 	probesVarMountLock                         = "mount_lock"
+	probesVarNobody                            = "nobody"
 	probesVarNotifyChangeAt                    = "notify_change_at"
 	probesVarRenameLock                        = "rename_lock"
 	probesVarReportFailed                      = "report_failed"
@@ -333,6 +334,7 @@ type probesVariableSpecs struct {
 	Follow               *ebpf.VariableSpec `ebpf:"follow"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
+	Nobody               *ebpf.VariableSpec `ebpf:"nobody"`
 	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock           *ebpf.VariableSpec `ebpf:"rename_lock"`
 	ReportFailed         *ebpf.VariableSpec `ebpf:"report_failed"`
@@ -465,6 +467,7 @@ type probesVariables struct {
 	Follow               *ebpf.Variable `ebpf:"follow"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
+	Nobody               *ebpf.Variable `ebpf:"nobody"`
 	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock           *ebpf.Variable `ebpf:"rename_lock"`
 	ReportFailed         *ebpf.Variable `ebpf:"report_failed"`

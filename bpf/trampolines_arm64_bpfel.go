@@ -717,6 +717,7 @@ const (
 	trampolinesVarFollow                            = "follow"
 	trampolinesVarMayOpenAt                         = "may_open_at"
 	trampolinesVarMountLock                         = "mount_lock"
+	trampolinesVarNobody                            = "nobody"
 	trampolinesVarNotifyChangeAt                    = "notify_change_at"
 	trampolinesVarRenameLock                        = "rename_lock"
 	trampolinesVarReportFailed                      = "report_failed"
@@ -927,6 +928,7 @@ type trampolinesVariableSpecs struct {
 	Follow               *ebpf.VariableSpec `ebpf:"follow"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
+	Nobody               *ebpf.VariableSpec `ebpf:"nobody"`
 	NotifyChangeAt       *ebpf.VariableSpec `ebpf:"notify_change_at"`
 	RenameLock           *ebpf.VariableSpec `ebpf:"rename_lock"`
 	ReportFailed         *ebpf.VariableSpec `ebpf:"report_failed"`
@@ -1059,6 +1061,7 @@ type trampolinesVariables struct {
 	Follow               *ebpf.Variable `ebpf:"follow"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
+	Nobody               *ebpf.Variable `ebpf:"nobody"`
 	NotifyChangeAt       *ebpf.Variable `ebpf:"notify_change_at"`
 	RenameLock           *ebpf.Variable `ebpf:"rename_lock"`
 	ReportFailed         *ebpf.Variable `ebpf:"report_failed"`

@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"maps"
 	"path"
 	"time"
 )
@@ -115,17 +116,24 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 		doubted := w.watched.doubted(at) || alias || w.world.fresh // then the kernel side may know of no mount at all
 		t := o.note(&f, w.watched.covers(host), doubted, time.Now())
 		e, ok := scene.expects(f)
-		if !ok && alias {
-			e, ok, t = scene.aliased(f, e.Record), true, manner{maybe: true}
+		if alias && (!ok || e.Maybe) {
+			w.expect(s, f, scene.aliased(f, maps.Clone(e.Record)), manner{maybe: true}, at)
 		}
-		if ok && !w.backend.silent(f, t) {
-			e.Step = s.String()
-			w.want = append(w.want, w.backend.limit(e, f, t, at.tree.fs))
+		if ok {
+			w.expect(s, f, e, t, at)
 		}
 	}
 	if s.Do == "hold" && w.held == nil {
 		w.opening = opened
 	}
+}
+
+func (w *worker) expect(s Step, f Fact, e Expect, m manner, at place) {
+	if w.backend.silent(f, m) {
+		return
+	}
+	e.Step = s.String()
+	w.want = append(w.want, w.backend.limit(e, f, m, at.tree.fs))
 }
 
 // follow keeps in mind what the file that is held is called.

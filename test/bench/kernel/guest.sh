@@ -44,8 +44,8 @@ start() {
 	cat /tmp/log >&2
 }
 
-watch() { # BACKEND DIR
-	start 'fim: watching' ./fim watch --backend "$1" --event "$EVENTS" --format json --output /tmp/events "$2"
+watch() { # BACKEND DIR [PROGRAM]
+	start 'fim: watching' "./${3:-fim}" watch --backend "$1" --event "$EVENTS" --format json --output /tmp/events "$2"
 }
 
 # What was to be printed has been: the output stays as it is for two seconds.
@@ -81,6 +81,7 @@ for fs in $FILESYSTEMS; do
 		none) ;;
 		empty) start 'empty: attached' ./empty -event "$EVENTS" $elsewhere ;;
 		unwatched) watch ebpf $elsewhere ;;
+		nobody) watch ebpf $tree fim-nobody ;;
 		watched) watch ebpf $tree ;;
 		fanotify_unwatched) watch fanotify $elsewhere ;;
 		fanotify_watched) watch fanotify $tree ;;

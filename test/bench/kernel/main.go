@@ -97,10 +97,10 @@ func command() *cobra.Command {
 }
 
 // allColumns are what may be attached while an operation is measured: nothing,
-// programs that return at once where fim's would be, fim watching elsewhere, and
-// fim watching.
+// programs that return at once where fim's would be, fim watching elsewhere,
+// fim watching, but for who acts, and fim watching.
 var (
-	defaultColumns = []string{"none", "empty", "unwatched", "watched"}
+	defaultColumns = []string{"none", "empty", "unwatched", "nobody", "watched"}
 	allColumns     = append(slices.Clone(defaultColumns), "fanotify_unwatched", "fanotify_watched")
 )
 
@@ -174,11 +174,13 @@ func (s *settings) report(rows []row) error {
 
 // fill makes the payload: the script, its settings and the programs.
 func (s *settings) fill(ctx context.Context, dir string) error {
-	for _, program := range []string{"ops", "empty"} {
-		build := exec.CommandContext(ctx, "go", "build", "-o", dir, "github.com/falco-fim/fim/test/bench/"+program)
+	for program, args := range map[string][]string{
+		"ops": {"./test/bench/ops"}, "empty": {"./test/bench/empty"}, "fim-nobody": {"-tags=fim_nobody", "./cmd/fim"},
+	} {
+		build := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", filepath.Join(dir, program)}, args...)...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64")
 		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build test/bench/%s: %w\n%s", program, err, out)
+			return fmt.Errorf("%s: %w\n%s", build, err, out)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "run.sh"), guestScript, 0o755); err != nil {

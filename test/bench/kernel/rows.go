@@ -107,7 +107,7 @@ func (r *row) flaws(counted bool) error {
 	if r.Lost > 0 {
 		flaw("%d losses: a lost event is cheaper than one that arrives; a longer --pause lets the reader catch up", r.Lost)
 	}
-	if watched := r.Column == "watched" || r.Column == "fanotify_watched"; watched && r.Events < r.least() {
+	if watched := slices.Contains([]string{"nobody", "watched", "fanotify_watched"}, r.Column); watched && r.Events < r.least() {
 		flaw("%d events of %d operations: something is not watched", r.Events, r.Ops)
 	} else if !watched && r.Events > 0 {
 		flaw("%d events, where nothing is watched", r.Events)

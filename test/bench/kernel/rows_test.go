@@ -125,9 +125,13 @@ func TestTheTableSaysWhatIsAddedAndWhetherThatHolds(t *testing.T) {
 	if strings.Contains(lines[3], "+") {
 		t.Errorf("an addition to the none of another filesystem:\n%s", &table)
 	}
-	r := at("unwatched", 0)
-	if got := r.verdict(1600); got != "1500: over by 100" {
+	r := at("unwatched", 1600)
+	if got := r.verdict([]row{at("none", 0)}); got != "1500: over by 100" {
 		t.Errorf("1600 more: %s", got)
+	}
+	r = at("watched", 9000)
+	if got := r.verdict([]row{at("none", 0), at("nobody", 8500)}); got != "+500 to nobody, 600: holds" {
+		t.Errorf("500 for who acts: %s", got)
 	}
 }
 
