@@ -38,6 +38,7 @@ const (
 	probesMapRing                              = "ring"
 	probesMapScratches                         = "scratches"
 	probesMapSeeds                             = "seeds"
+	probesMapShutdowns                         = "shutdowns"
 	probesMapSoiled                            = "soiled"
 	probesMapStashes                           = "stashes"
 	probesMapStates                            = "states"
@@ -311,6 +312,7 @@ type probesMapSpecs struct {
 	Ring       *ebpf.MapSpec `ebpf:"ring"`
 	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds      *ebpf.MapSpec `ebpf:"seeds"`
+	Shutdowns  *ebpf.MapSpec `ebpf:"shutdowns"`
 	Soiled     *ebpf.MapSpec `ebpf:"soiled"`
 	Stashes    *ebpf.MapSpec `ebpf:"stashes"`
 	States     *ebpf.MapSpec `ebpf:"states"`
@@ -408,6 +410,7 @@ type probesMaps struct {
 	Ring       *ebpf.Map `ebpf:"ring"`
 	Scratches  *ebpf.Map `ebpf:"scratches"`
 	Seeds      *ebpf.Map `ebpf:"seeds"`
+	Shutdowns  *ebpf.Map `ebpf:"shutdowns"`
 	Soiled     *ebpf.Map `ebpf:"soiled"`
 	Stashes    *ebpf.Map `ebpf:"stashes"`
 	States     *ebpf.Map `ebpf:"states"`
@@ -443,6 +446,7 @@ func (m *probesMaps) Close() error {
 		m.Ring,
 		m.Scratches,
 		m.Seeds,
+		m.Shutdowns,
 		m.Soiled,
 		m.Stashes,
 		m.States,

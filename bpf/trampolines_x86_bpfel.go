@@ -226,6 +226,7 @@ type trampolinesNames struct {
 
 type trampolinesNoted struct {
 	_          structs.HostLayout
+	Since      uint64
 	Generation uint32
 	Bound      uint32
 }
@@ -614,6 +615,7 @@ const (
 	trampolinesMapRing                              = "ring"
 	trampolinesMapScratches                         = "scratches"
 	trampolinesMapSeeds                             = "seeds"
+	trampolinesMapShutdowns                         = "shutdowns"
 	trampolinesMapSoiled                            = "soiled"
 	trampolinesMapStashes                           = "stashes"
 	trampolinesMapStates                            = "states"
@@ -907,6 +909,7 @@ type trampolinesMapSpecs struct {
 	Ring       *ebpf.MapSpec `ebpf:"ring"`
 	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
 	Seeds      *ebpf.MapSpec `ebpf:"seeds"`
+	Shutdowns  *ebpf.MapSpec `ebpf:"shutdowns"`
 	Soiled     *ebpf.MapSpec `ebpf:"soiled"`
 	Stashes    *ebpf.MapSpec `ebpf:"stashes"`
 	States     *ebpf.MapSpec `ebpf:"states"`
@@ -1004,6 +1007,7 @@ type trampolinesMaps struct {
 	Ring       *ebpf.Map `ebpf:"ring"`
 	Scratches  *ebpf.Map `ebpf:"scratches"`
 	Seeds      *ebpf.Map `ebpf:"seeds"`
+	Shutdowns  *ebpf.Map `ebpf:"shutdowns"`
 	Soiled     *ebpf.Map `ebpf:"soiled"`
 	Stashes    *ebpf.Map `ebpf:"stashes"`
 	States     *ebpf.Map `ebpf:"states"`
@@ -1039,6 +1043,7 @@ func (m *trampolinesMaps) Close() error {
 		m.Ring,
 		m.Scratches,
 		m.Seeds,
+		m.Shutdowns,
 		m.Soiled,
 		m.Stashes,
 		m.States,

@@ -247,7 +247,7 @@ func (h *hardLinks) alias(dev, inode uint64, used []byte) (by bpf.Alias, ok bool
 	var m *mount.Mount
 	path, pattern, ok := h.table.Watched(id, func(path string) bool {
 		m, _ = h.mounts.now.Locate([]byte(path))
-		return m != nil && h.sameFile(m.FSType, string(used), path)
+		return m != nil && m.Dev == dev && h.sameFile(m.FSType, string(used), path)
 	})
 	if !ok {
 		return h.boundTo(id, string(used))

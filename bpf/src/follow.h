@@ -49,7 +49,9 @@ static __always_inline struct followed *note_of(u64 address)
 	struct inode_key key = key_of(inode);
 	struct followed *note = bpf_map_lookup_elem(&followed, &key);
 
-	return note && note->generation == BPF_CORE_READ(inode, i_generation) ? note : NULL;
+	if (!note || note->generation != BPF_CORE_READ(inode, i_generation) || is_stale(key.dev, note->since))
+		return NULL;
+	return note;
 }
 
 // followed_since tells when it was noted; 0: it is not.

@@ -28,7 +28,9 @@ static __always_inline struct noted *noted_at(u64 address)
 	struct inode_key key = key_of(inode);
 	struct noted *noted = bpf_map_lookup_elem(&inodes, &key);
 
-	return noted && noted->generation == BPF_CORE_READ(inode, i_generation) ? noted : NULL;
+	if (!noted || noted->generation != BPF_CORE_READ(inode, i_generation) || is_stale(key.dev, noted->since))
+		return NULL;
+	return noted;
 }
 
 // note_inode notes the file whose inode lies at an address; bound: it is mounted by itself.
@@ -37,7 +39,7 @@ static __noinline int note_inode(struct counters *counted, u64 address, u32 boun
 	struct inode *inode = (void *)address;
 	struct inode_key key = key_of(inode);
 	struct noted *before = noted_at(address);
-	struct noted noted = {BPF_CORE_READ(inode, i_generation), bound || (before && before->bound)};
+	struct noted noted = {bpf_ktime_get_boot_ns(), BPF_CORE_READ(inode, i_generation), bound || (before && before->bound)};
 
 	latest(control.linked) = 1;
 	if (bound)
@@ -58,7 +60,7 @@ static __noinline int drop_inode(u64 address)
 {
 	struct inode *inode = (void *)address;
 	struct inode_key key = key_of(inode);
-	struct noted *now = noted_at(address), noted = {BPF_CORE_READ(inode, i_generation)};
+	struct noted *now = noted_at(address), noted = {bpf_ktime_get_boot_ns(), BPF_CORE_READ(inode, i_generation)};
 
 	if (now && now->bound)
 		return 0;

@@ -2,7 +2,7 @@
 //
 // Every map, with why it exists and its accessor. Both objects declare all of
 // them and Go makes them share one instance. Only `tags`, `deads`, `frames`,
-// `befores`, `old_acls`, `execs` and `writers` may forget an entry: each can be
+// `befores`, `old_acls`, `execs`, `shutdowns` and `writers` may forget an entry: each can be
 // recomputed, or costs one repeated event, or what an event says of before.
 
 #ifndef FIM_MAPS_H
@@ -227,6 +227,7 @@ struct inode_key {
 };
 
 struct noted {
+	u64 since; // boot time
 	u32 generation;
 	u32 bound; // mounted by itself, so it counts with one name too
 };
@@ -237,6 +238,23 @@ struct {
 	__type(key, struct inode_key);
 	__type(value, struct noted);
 } inodes SEC(".maps");
+
+// When the last filesystem with this device number was shut down: what was noted of its
+// files is not of those of the next one, which in an overlay have the same numbers.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u64);
+} shutdowns SEC(".maps");
+
+// is_stale says so of what was noted then.
+static __always_inline bool is_stale(u32 dev, u64 since)
+{
+	u64 *at = bpf_map_lookup_elem(&shutdowns, &dev);
+
+	return at && *at > since;
+}
 
 // What was moved out of the watched places and is followed: see follow.h.
 struct followed {

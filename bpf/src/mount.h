@@ -127,9 +127,14 @@ static __always_inline void on_unmount(u64 mnt)
 // device number.
 static __always_inline void on_shutdown(struct super_block *sb)
 {
+	u64 now = bpf_ktime_get_boot_ns();
 	u32 dev = fetch(sb, s_dev);
 
 	bpf_map_delete_elem(&supers, &dev);
+	if (latest(control.linked) || following())
+		bpf_map_update_elem(&shutdowns, &dev, &now, BPF_ANY);
+	if (fetch(sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
+		bump(); // no seed tells apart where the upper layers of two of them are
 }
 
 EXIT_HOOK(path_mount, on_mounted())

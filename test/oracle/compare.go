@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type Report struct {
 	// Kinds are the ways in which it is bad: which operations are missing or extra, and
 	// what is wrong with which.
 	Kinds map[string]bool
+	// Order is what was expected of the first thread of which it is bad, beside what came.
+	Order string
 }
 
 // kind notes a way in which the report is bad.
@@ -43,6 +46,7 @@ func (r *Report) bad() bool { return len(r.Missing)+len(r.Extra)+len(r.Wrong) > 
 func (r *Report) add(o Report) {
 	r.Ops, r.Events = r.Ops+o.Ops, r.Events+o.Events
 	r.Missing, r.Extra, r.Wrong = append(r.Missing, o.Missing...), append(r.Extra, o.Extra...), append(r.Wrong, o.Wrong...)
+	r.Order = cmp.Or(r.Order, o.Order)
 	for op, n := range o.By {
 		r.want(op, n)
 	}
@@ -76,6 +80,9 @@ func (r *Report) String() string {
 			}
 			fmt.Fprintf(&b, "  %s: %s\n", l.kind, line)
 		}
+	}
+	if r.Order != "" {
+		fmt.Fprintf(&b, "  expected of that thread, and told of it:\n%s", r.Order)
 	}
 	return b.String()
 }

@@ -4,8 +4,11 @@ package oracle
 
 import (
 	"cmp"
+	"fmt"
 	"os"
+	"path"
 	"strconv"
+	"strings"
 )
 
 // Judge compares what was told, as spoil leaves it, with what should be: thread by
@@ -62,5 +65,31 @@ func (e *Episode) compare(report *Report, want []Expect, got []Record) {
 		report.merged(want, got)
 		return
 	}
+	faults := len(report.Missing) + len(report.Extra) + len(report.Wrong)
 	report.inOrder(want, got)
+	if report.Order == "" && len(report.Missing)+len(report.Extra)+len(report.Wrong) > faults {
+		report.Order = order(want, got)
+	}
+}
+
+// order shows both side by side in the order of each, which tells what came too soon.
+func order(want []Expect, got []Record) string {
+	line := func(r Record) string {
+		return fmt.Sprintf("%-9s %s", r["op"], path.Base(cmp.Or(r["host_path"], r["view_path"], absent)))
+	}
+	var b strings.Builder
+	for i := range max(len(want), len(got)) {
+		var left, right string
+		if i < len(want) {
+			left = line(want[i].Record)
+			if want[i].Maybe {
+				left += " (maybe)"
+			}
+		}
+		if i < len(got) {
+			right = line(got[i])
+		}
+		fmt.Fprintf(&b, "    %-40q %q\n", left, right)
+	}
+	return b.String()
 }
