@@ -162,27 +162,43 @@ func (r *remounts) wanted() bool {
 // may have read a newer table meanwhile: what was mounted is told before what was
 // done there. The table that paths are told by comes from now.
 func (r *remounts) next(e *event.Event, deadline time.Time, now func() *mount.Table, backend func(*event.Event, time.Time) error) error {
-	r.look(now())
-	if r.pop(e, 0) {
-		return nil
+	for {
+		r.look(now())
+		if r.pop(e, 0) {
+			return nil
+		}
+		err := backend(e, deadline)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		r.look(now())
+		passed := uint64(math.MaxUint64) // all from before the table was read
+		if err == nil && (r.pending == nil || r.pending()) {
+			passed = e.Boot
+		}
+		if !r.ready(passed) && !r.holds() {
+			return err
+		}
+		if err == nil {
+			r.queue = append(r.queue, &remount{Event: e.Clone()})
+		}
+		if r.pop(e, passed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	err := backend(e, deadline)
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	r.look(now())
-	passed := uint64(math.MaxUint64) // all from before the table was read
-	if err == nil && (r.pending == nil || r.pending()) {
-		passed = e.Boot
-	}
-	if !r.ready(passed) {
-		return err
-	}
-	if err == nil {
-		r.queue = append(r.queue, &remount{Event: e.Clone()})
-	}
-	r.pop(e, passed)
-	return nil
+}
+
+// maxHeld is how many events may wait; with more of them what is not known of the first is
+// not waited for.
+const maxHeld = 4096
+
+// holds says whether what the backend tells next is to be told after something that waits:
+// an event of its own, or a mount of which it told before who did it.
+func (r *remounts) holds() bool {
+	return slices.ContainsFunc(r.queue, func(m *remount) bool { return m.seen == 0 || r.actor(m) >= 0 })
 }
 
 // ready says whether the first in the queue may be told: when it is known who did it,
@@ -192,7 +208,7 @@ func (r *remounts) ready(passed uint64) bool {
 		return false
 	}
 	first := r.queue[0]
-	return r.actor(first) >= 0 || first.seen <= passed && !r.tried(first)
+	return r.actor(first) >= 0 || first.seen <= passed && !r.tried(first) || len(r.queue) > maxHeld
 }
 
 // actor returns which of those who did such a thing is known to have done this: of a mount

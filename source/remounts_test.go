@@ -243,6 +243,64 @@ func TestWhoMountedTheLastOfThatNumberMountedWhatTheTableHas(t *testing.T) {
 	}
 }
 
+// What the backend tells keeps its order, also among what waits for a mount that is not told
+// yet.
+func TestNothingOvertakesWhatWaitsBehindAMount(t *testing.T) {
+	const w, n = "30 20 0:30 / /w rw - tmpfs t rw\n", "31 30 0:31 / /w/n rw - tmpfs t rw\n"
+	for _, row := range []struct {
+		name, before, after, want string
+		heard                     func(r *remounts, at uint64)
+	}{
+		{
+			"the one before which another is known", "", w + n, "mount by 7, mount by 0, create, unlink, rename",
+			func(r *remounts, at uint64) { r.by(event.OpMount, 30, at, &event.Process{Pid: 7}) },
+		},
+		{
+			"one that goes, of which the outcome is to come", n, w, "umount by 8, mount by 7, create, unlink, rename",
+			func(r *remounts, at uint64) {
+				r.by(event.OpUmount, 31, at, &event.Process{Pid: 8, Tid: 8})
+				r.by(event.OpMount, 30, at, &event.Process{Pid: 7})
+			},
+		},
+	} {
+		r := remountsOf(t)
+		before := table(t, 0, 0, row.before).Table
+		r.look(before)
+		soon := bootNow()
+		r.attached = func(id int) uint64 { return map[int]uint64{30: soon}[id] }
+		now := table(t, 0, 0, row.after).Table
+		backend := []func() event.Op{
+			func() event.Op { row.heard(r, soon); return event.OpCreate },
+			func() event.Op { r.outcome(8, false); return event.OpUnlink },
+			func() event.Op { return event.OpRename },
+		}
+		r.pending = func() bool { return len(backend) > 0 }
+		var got []string
+		for {
+			var e event.Event
+			err := r.next(&e, time.Time{}, func() *mount.Table { return now }, func(e *event.Event, _ time.Time) error {
+				if len(backend) == 0 {
+					return os.ErrDeadlineExceeded
+				}
+				e.Op, e.Boot = backend[0](), soon+1
+				backend = backend[1:]
+				return nil
+			})
+			if err != nil {
+				break
+			}
+			text := e.Op.String()
+			if e.Op == event.OpMount || e.Op == event.OpUmount {
+				text = fmt.Sprintf("%s by %d", e.Op, e.Proc.Pid)
+			}
+			got = append(got, text)
+		}
+		if text := strings.Join(got, ", "); text != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, text, row.want)
+		}
+	}
+}
+
 // A mount that is in use is not detached; who detaches it afterwards did it. While it is
 // not known what came of a try, and until the kernel has told, the event waits.
 func TestWhoWasRefusedDidNotUnmount(t *testing.T) {
