@@ -275,6 +275,7 @@ type Alias struct {
 	Place
 	Pattern []byte
 	Reason  []byte // event.Hardlink or event.Mounted
+	Mount   int    // of event.Mounted, the number of the mount
 }
 
 // NoteFile tells the kernel side of a file that has several names, or is mounted by itself

@@ -67,7 +67,11 @@ func (b *Backend) alias(r *raw, e *event.Event) bool {
 	if slices.Contains(naming, e.Op) {
 		return true
 	}
-	e.File.AliasPath = e.File.HostPath
+	if by.Mount != 0 && by.Mount == int(r.MountId) {
+		e.Reason = nil // it was used there; of what has lost its name elsewhere no path tells that
+	} else {
+		e.File.AliasPath = e.File.HostPath
+	}
 	e.File.HostPath, e.File.Mountpoint, e.File.FSType = b.paths.keep(by.Host), by.Mountpoint, by.FSType
 	return true
 }
@@ -261,12 +265,16 @@ func (b *Backend) choose(r *raw, e *event.Event) (host []byte, how concern) {
 	return p.keep(best.Host), how
 }
 
-// below places the file of the upper layer that an overlay shows under these names: that
+// below places the file of the layer that an overlay shows under these names: that
 // counts where a pattern names it, or nothing on the host shows the overlay.
 func (b *Backend) below(r *raw, names []byte, e *event.Event, s *sighting) {
 	p := &b.paths
 	start := len(p.buf)
-	p.buf = rooted(appendPath(appendPath(p.buf, r.layer), names), start)
+	p.buf = appendPath(p.buf, r.layer)
+	if !r.has(trampolinesFlagFLAG_BENEATH) {
+		p.buf = appendPath(p.buf, names)
+	}
+	p.buf = rooted(p.buf, start)
 	p.places = b.o.Place(p.places[:0], r.Time, encoded(r.LayerDev), p.buf[start:])
 	var there event.Event
 	path, concerns := b.choose(r, &there)

@@ -161,6 +161,7 @@ const (
 	trampolinesFlagFLAG_UPPER      trampolinesFlag = 65536
 	trampolinesFlagFLAG_LOWER      trampolinesFlag = 131072
 	trampolinesFlagFLAG_ENDS       trampolinesFlag = 262144
+	trampolinesFlagFLAG_BENEATH    trampolinesFlag = 524288
 	trampolinesFlagFLAG_ALIAS      trampolinesFlag = 32768
 )
 

@@ -69,7 +69,7 @@ func (h *hardLinks) boundTo(id links.ID, used string) (by bpf.Alias, ok bool) {
 		return by, false
 	}
 	place := bpf.Place{Host: []byte(b.mount.Point), Mountpoint: []byte(b.mount.Point), FSType: []byte(b.mount.FSType)}
-	return bpf.Alias{Place: place, Pattern: b.pattern, Reason: event.Mounted}, true
+	return bpf.Alias{Place: place, Pattern: b.pattern, Reason: event.Mounted, Mount: b.mount.ID}, true
 }
 
 // sameBound says whether a path with the inode number of a mounted file is of that, where

@@ -30,6 +30,7 @@ struct deed {
 	struct dentry *dentry;
 	struct inode *inode; // NULL: not known
 	u64 mnt;             // the actor's mount; 0: not known
+	u64 lower;           // dentry of the file in a lower layer, if that is what is watched; 0: it is not
 	u32 given;           // flags, with FLAG_GIVEN in flags
 	u32 flags;
 	bool tree; // it comes or goes with all that is in it, of which something may be watched
@@ -239,17 +240,19 @@ static __noinline int note_writer(struct counters *counted, struct dirty *dirty,
 	return 0;
 }
 
-// write_layer adds where the upper layer of an overlay is. What keeps it from that leaves
-// the rest of the record true.
-static __always_inline void write_layer(u32 slot, struct scratch *s, struct dentry *dentry)
+// write_layer adds where the upper layer of an overlay is, or the file in a lower one. What
+// keeps it from that leaves the rest of the record true.
+static __always_inline void write_layer(u32 slot, struct scratch *s, struct deed *deed)
 {
 	struct record *r = &s->record;
+	struct dentry *dentry = deed->dentry;
 	u32 flags = r->flags;
-	u64 upper;
+	u64 upper = deed->lower;
 
 	if (r->magic != OVERLAYFS_SUPER_MAGIC)
 		return;
-	upper = upper_root(BPF_CORE_READ(dentry, d_sb));
+	if (!upper)
+		upper = upper_root(BPF_CORE_READ(dentry, d_sb));
 	if (!upper)
 		return;
 	s->trail.top = 0;
@@ -268,7 +271,7 @@ static __always_inline void write_layer(u32 slot, struct scratch *s, struct dent
 static __always_inline void write_places(u32 slot, struct scratch *s, struct deed *deed)
 {
 	write_mountpoint(slot);
-	write_layer(slot, s, deed->dentry);
+	write_layer(slot, s, deed);
 }
 
 // write_paths adds the path in the filesystem, and that.

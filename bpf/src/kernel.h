@@ -117,6 +117,14 @@ struct posix_acl {
 	struct posix_acl_entry a_entries[];
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct inode {
 	u16 i_mode;
 	kuid_t i_uid;
@@ -129,6 +137,7 @@ struct inode {
 	unsigned int i_nlink;
 	s64 i_size;
 	u32 i_generation;
+	struct hlist_head i_dentry; // its names that are known, by d_alias
 };
 
 struct timespec64 {
@@ -164,6 +173,9 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
 };
 
 struct vfsmount {

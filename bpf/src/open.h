@@ -12,6 +12,63 @@
 
 #include "make.h"
 
+// What overlayfs adds to the flags of a file in a layer.
+#define LAYER_FLAGS (01000000 | 0x6000000) // O_NOATIME, and FMODE_NONOTIFY of any version
+
+// alias_of is the name of a file that has one, as an address; 0: it has none that is known.
+static __always_inline u64 alias_of(struct inode *inode)
+{
+	u64 node = (u64)BPF_CORE_READ(inode, i_dentry.first);
+
+	return node && fetch(inode, i_nlink) == 1 ? node - bpf_core_field_offset(struct dentry, d_u.d_alias) : 0;
+}
+
+// judge_at is judge for an address. What is not known of the directory is climbed for.
+static __noinline u32 judge_at(struct counters *counted, u64 dentry)
+{
+	struct tag now = {.epoch = latest(control.epoch)};
+	struct link name, dir;
+	u32 state;
+
+	look((void *)dentry, &name);
+	look((void *)name.parent, &dir);
+	if (!name.inode || !dir.inode)
+		return DEAD;
+	now.parent = dir.parent;
+	now.hash = dir.hash;
+	number((void *)dir.inode, &now);
+	state = looked(dir.inode, &now);
+	if (state == UNASKED) {
+		count(counted->slow);
+		state = ask((void *)name.parent);
+	}
+	return name_state(state, (void *)dentry);
+}
+
+// is_beneath says of a file that overlayfs opens in a layer whether it is one of a lower layer
+// that is watched there, and makes the deed one of the file in the overlay. That leads to the
+// upper layer alone; where it is watched itself, it is told as opened there.
+static __always_inline bool is_beneath(struct counters *counted, struct file *file, struct deed *deed)
+{
+	struct opened o;
+
+	deed->lower = address_of(deed->dentry);
+	if (is_layered(deed->dentry, deed->inode)) { // to 6.7 this has the name in the overlay
+		deed->lower = alias_of(deed->inode);
+		deed->state = deed->lower ? judge_at(counted, deed->lower) : DEAD;
+	}
+	if (!accepts(deed->state))
+		return false;
+	opened_of(file, &o);
+	if (!o.dentry || !o.inode || upper_of(address_of(o.inode)) || accepts(judge(counted, o.dentry)))
+		return false;
+	deed->dentry = o.dentry;
+	deed->inode = o.inode;
+	deed->mnt = (u64)o.mnt;
+	deed->flags |= FLAG_BENEATH;
+	return true;
+}
+
 static __always_inline void on_open(struct file *file)
 {
 	struct counters *counted = counters(HOOK_OPEN);
@@ -27,12 +84,17 @@ static __always_inline void on_open(struct file *file)
 	deed.dentry = fetch(file, f_path.dentry);
 	mnt = fetch(file, f_path.mnt);
 	deed.inode = fetch(file, f_inode);
-	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
-	if (!accepts(deed.state) || of_layer(file))
-		return;
 	deed.mnt = (u64)mnt;
 	deed.given = fetch(file, f_flags);
-	if (untold(&deed))
+	deed.state = of_file(judge(counted, deed.dentry), deed.inode);
+	if (of_layer(file)) {
+		deed.given &= ~LAYER_FLAGS;
+		if (!is_beneath(counted, file, &deed))
+			return;
+	} else if (!accepts(deed.state)) {
+		return;
+	}
+	if (deed.lower ? own() : untold(&deed))
 		count(counted->ignored);
 	else
 		emit(counted, &deed);

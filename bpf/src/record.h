@@ -57,6 +57,7 @@ enum flag {
 	FLAG_UPPER = 65536,  // of overlayfs: the file lies in the upper layer, real_ino and real_dev say as what
 	FLAG_LOWER = 131072, // in a lower one
 	FLAG_ENDS = 262144,  // of a rename: the file that it replaced was followed
+	FLAG_BENEATH = 524288, // of overlayfs: `layer` is the path of the file itself, in a lower layer
 	FLAG_ALIAS = 32768,  // the path is not watched; the file has another name, which may be
 };
 
@@ -155,7 +156,7 @@ struct attributes {
 // record is one event. Behind it in the ring lie its data: the names of
 // `path`, then those of `old`, then those of `view` (the mountpoint as the
 // actor sees it, leaf to root), then those of `layer` (of overlayfs: of the directory
-// of the upper layer, below which are the same names), then the bytes of `text` (what a symlink points
+// of the upper layer, below which are the same names, or see FLAG_BENEATH), then the bytes of `text` (what a symlink points
 // to, or the name of an extended attribute), then the entries of the ACL and of
 // the one before.
 struct record {
