@@ -161,7 +161,7 @@ func (g guest) script() string {
 	}
 	return fmt.Sprintf("for m in xfs btrfs vfat overlay loop; do modprobe $m; done\n"+
 		"./scenario.test -test.v=test2json -test.timeout 2h -fim ./fim -fim-deaf ./fim-deaf -actor ./actor"+
-		" -together -test.parallel 100 -backend ebpf -fs %s -patience 5m -test.run '%s' 2>&1\n", strings.Join(names, ","), strings.Join(tests, "|"))
+		" -together -test.parallel 100 -backend ebpf -fs %s -patience 15m -test.run '%s' 2>&1\n", strings.Join(names, ","), strings.Join(tests, "|"))
 }
 
 // kernels are those of the matrix, the oldest first.
