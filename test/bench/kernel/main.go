@@ -86,7 +86,7 @@ func command() *cobra.Command {
 	f.StringSliceVar(&s.filesystems, "fs", []string{"tmpfs"}, "filesystems: tmpfs, ext4, btrfs, xfs")
 	f.StringSliceVar(&s.columns, "columns", defaultColumns, "what is attached: "+strings.Join(allColumns, ", "))
 	f.StringSliceVar(&operations, "ops", defaultOperations, "operations, OP or OP:DEPTH (10)")
-	f.IntVar(&s.rounds, "rounds", 5, "measured rounds")
+	f.IntVar(&s.rounds, "rounds", 9, "measured rounds")
 	f.IntVar(&s.loops, "loops", 500, "operations in a round")
 	f.DurationVar(&s.pause, "pause", time.Second, "guest time for fim's reader to catch up after a round")
 	f.BoolVar(&s.count, "count", true, "count the runs of programs, in a second pass")
