@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -278,7 +279,7 @@ func (b *Backend) below(r *raw, names []byte, e *event.Event, s *sighting) {
 	p.places = b.o.Place(p.places[:0], r.Time, encoded(r.LayerDev), p.buf[start:])
 	var there event.Event
 	path, concerns := b.choose(r, &there)
-	if len(p.places) == 0 || s.seen && concerns <= s.how {
+	if len(p.places) == 0 || s.seen && concerns <= s.how || concerns == notOurs && b.shown(r, names) {
 		return
 	}
 	e.File.Mountpoint, e.File.FSType = there.File.Mountpoint, overlayName
@@ -286,6 +287,11 @@ func (b *Backend) below(r *raw, names []byte, e *event.Event, s *sighting) {
 		e.Watch = there.Watch
 	}
 	s.host, s.how, s.seen = path, max(s.how, concerns), true
+}
+
+// shown says whether the host has a path of it now: then it was only not known which one held.
+func (b *Backend) shown(r *raw, names []byte) bool {
+	return len(b.o.Place(nil, math.MaxUint64, r.dev(), rooted(appendPath(nil, names), 0))) > 0
 }
 
 // overlayName is how mount tables call overlayfs.
