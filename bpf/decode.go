@@ -70,8 +70,8 @@ func (r *raw) statDev() uint64 {
 }
 
 // layered says that the path below the directory of the upper layer is one of the file
-// too, or that of the file in a lower layer is known. Of a file that lies in a lower layer alone that is so where its name is taken away,
-// which the upper layer notes there.
+// too, or that of the file in a lower layer is known. Of a file that lies in a lower layer
+// alone the first is so where its name is taken away, which the upper layer notes there.
 func (r *raw) layered() bool {
 	op := event.Op(r.Op)
 	return r.LayerDev != 0 && (!r.has(trampolinesFlagFLAG_LOWER) || r.has(trampolinesFlagFLAG_BENEATH) || op == event.OpUnlink || op == event.OpRmdir)

@@ -91,7 +91,8 @@ const outcomeWait = 2 * time.Second
 // attaching is how long a mount may take to be in the table after it was told who makes it.
 const attaching = time.Second
 
-// maxSame is how many of one change are kept.
+// maxSame is how many of one change are kept: the first that detached a mount of that
+// number, and the last that attached one.
 const maxSame = 8
 
 // by notes who is about to attach or detach a mount.
@@ -114,6 +115,10 @@ func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
 // did notes who did it, if it comes about.
 func (r *remounts) did(one attempt) {
 	all := append(r.who[one.change], one.remounter)
+	if one.op == event.OpUmount {
+		r.who[one.change] = all[:min(len(all), maxSame)]
+		return
+	}
 	r.who[one.change] = all[max(0, len(all)-maxSame):]
 }
 

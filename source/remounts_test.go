@@ -243,6 +243,23 @@ func TestWhoMountedTheLastOfThatNumberMountedWhatTheTableHas(t *testing.T) {
 	}
 }
 
+// However many mounts had the number since, the first who detached one since it came did that.
+func TestWhoUnmountedIsNotCrowdedOut(t *testing.T) {
+	r := remountsOf(t)
+	r.pending = func() bool { return false }
+	r.look(table(t, 0, 0, "30 20 0:30 / /w rw - tmpfs t rw\n").Table)
+	for pid := uint64(1); pid <= 3*maxSame; pid++ {
+		r.by(event.OpUmount, 30, bootNow(), &event.Process{Pid: pid, Tid: pid})
+		r.outcome(pid, false)
+	}
+	if got := told(t, r, table(t, 0, 0, "").Table); got != "umount /w by 1" {
+		t.Errorf("got %q", got)
+	}
+	if n := len(r.who[change{event.OpUmount, 30}]); n > maxSame {
+		t.Errorf("keeps %d", n)
+	}
+}
+
 // What the backend tells keeps its order, also among what waits for a mount that is not told
 // yet.
 func TestNothingOvertakesWhatWaitsBehindAMount(t *testing.T) {

@@ -433,7 +433,7 @@ struct link {
 #define OF_NAME(member) (OF_DENTRY(d_name) + bpf_core_field_offset(struct qstr, member) - OF_DENTRY(d_parent))
 
 // look reads a link: directly where the kernel lets an address be a dentry's, which
-// costs a third. Elsewhere one call of a helper reads the members, which the kernel has
+// costs least. Elsewhere one call of a helper reads the members, which the kernel has
 // in a row, where each alone would take one. The conditions are known when the program
 // is loaded and cost nothing.
 static __always_inline void look(struct dentry *d, struct link *l)

@@ -2,8 +2,9 @@
 //
 // Every map, with why it exists and its accessor. Both objects declare all of
 // them and Go makes them share one instance. Only `tags`, `deads`, `frames`,
-// `befores`, `old_acls`, `execs`, `shutdowns` and `writers` may forget an entry: each can be
-// recomputed, or costs one repeated event, or what an event says of before.
+// `befores`, `old_acls`, `execs` and `writers` may forget an entry: each can be
+// recomputed, or costs one repeated event, or what an event says of before. `shutdowns`
+// may forget device numbers that 16,384 others were shut down since.
 
 #ifndef FIM_MAPS_H
 #define FIM_MAPS_H
