@@ -139,6 +139,34 @@ func TestAGuestThatDoesNotAnswerIsAFailureThatSaysWhy(t *testing.T) {
 	}
 }
 
+// What panics before the payload begins says nothing about the payload; what panics
+// later is the payload's, and must not be tried until it does not.
+func TestOnlyAKernelThatPanicsBeforeThePayloadBootsOnceMore(t *testing.T) {
+	for name, tc := range map[string]struct {
+		append, script string
+		boots          int
+	}{
+		"before": {append: "rdinit=/nowhere", boots: 2},
+		"after":  {script: "echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger", boots: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := guestCache(t)
+			var log bytes.Buffer
+			c.Log = &log
+			_, console, err := guest(t, c, Options{Kernel: "6.12", Append: tc.append}, tc.script)
+			if !errors.Is(err, ErrPanic) {
+				t.Fatalf("error %v, want %v", err, ErrPanic)
+			}
+			if panics := strings.Count(console, "Kernel panic - not syncing"); panics != tc.boots {
+				t.Errorf("%d panics, want %d; console:\n%s", panics, tc.boots, console)
+			}
+			if told := strings.Count(log.String(), "boots again"); told != tc.boots-1 {
+				t.Errorf("told %d times that it boots again, want %d: %s", told, tc.boots-1, &log)
+			}
+		})
+	}
+}
+
 func TestTheCommandLineReachesTheKernel(t *testing.T) {
 	c := guestCache(t)
 	_, console, err := guest(t, c, Options{Kernel: "6.12", Append: "lsm=landlock,bpf"}, "cat /sys/kernel/security/lsm")

@@ -14,12 +14,13 @@ import (
 	"syscall"
 )
 
-// machine is one boot. Its files are in dir, which the caller removes.
+// machine is what is booted, and what the last boot came to.
 type machine struct {
 	Options
-	dir   string
 	image Image
 	root  string
+
+	dir string // the boot's files
 
 	answers answers
 	reason  string // why QEMU says that the machine stopped
@@ -39,7 +40,11 @@ const (
 // payloadSpare is what run.sh may write in its folder, in bytes.
 const payloadSpare = 1 << 30
 
-func (m *machine) run(ctx context.Context) (Result, error) {
+func (m *machine) run(ctx context.Context) (r Result, err error) {
+	if m.dir, err = os.MkdirTemp("", "fim-vm-"); err != nil {
+		return Result{}, err
+	}
+	defer os.RemoveAll(m.dir)
 	if err := m.prepare(ctx); err != nil {
 		return Result{}, err
 	}
@@ -49,7 +54,7 @@ func (m *machine) run(ctx context.Context) (Result, error) {
 	if err := m.boot(ctx, out); err != nil {
 		return Result{}, err
 	}
-	r := Result{ExitCode: m.answers.exit, Boot: m.answers.ready}
+	r = Result{ExitCode: m.answers.exit, Boot: m.answers.ready}
 	if err := m.verdict(ctx); err != nil {
 		return r, &Failure{Err: err, Tail: out.tail.String()}
 	}

@@ -84,6 +84,10 @@ func (f *Failure) Unwrap() error { return f.Err }
 // when there was no guest to answer. Any number of guests may run at once, each
 // with its own Out; since each keeps as many of the host's processors busy as it
 // has of its own, more than fit make none of them finish sooner.
+//
+// A kernel that panics before the payload begins is booted once more, which c.Log
+// tells: where several processors are emulated, QEMU 7.2 now and then runs what a
+// kernel that patches itself has just replaced ("Oops: int3").
 func (c *Cache) Run(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
 	if _, err := os.Stat(filepath.Join(o.Payload, "run.sh")); err != nil {
@@ -97,14 +101,12 @@ func (c *Cache) Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	dir, err := os.MkdirTemp("", "fim-vm-")
-	if err != nil {
-		return Result{}, fmt.Errorf("vm: %w", err)
-	}
-	defer os.RemoveAll(dir)
-
-	m := machine{Options: o, dir: dir, image: image, root: root}
+	m := machine{Options: o, image: image, root: root}
 	r, err := m.run(ctx)
+	if errors.Is(err, ErrPanic) && m.answers.ready < 0 {
+		c.logf("kernel %s panicked before the payload began, and boots again: %v", image.Release, err)
+		r, err = m.run(ctx)
+	}
 	r.Image = image
 	if err != nil {
 		return r, fmt.Errorf("vm: kernel %s: %w", image.Release, err)

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/falco-fim/fim/test/scenario"
 	"github.com/falco-fim/fim/test/vm"
 	"github.com/falco-fim/fim/test/vm/gotest"
@@ -64,9 +66,17 @@ func payload(t *testing.T) string {
 	return dir
 }
 
-// boot runs a script beside the programs of dir on a kernel and returns what
-// the guest printed. An exit code other than 0 is not an error here.
+// places are the emulated processors that may be busy at a time: guests wait for grace
+// periods half of the time, and with more of them beside each other all become slow.
+var places = semaphore.NewWeighted(2 * int64(runtime.NumCPU()))
+
+// boot runs a script beside the programs of dir on a kernel, as soon as there is a place,
+// and returns what the guest printed. An exit code other than 0 is not an error here.
 func boot(ctx context.Context, kernel string, processors int, dir, script string) (string, vm.Result, error) {
+	if err := places.Acquire(ctx, int64(processors)); err != nil {
+		return "", vm.Result{}, err
+	}
+	defer places.Release(int64(processors))
 	own, err := os.MkdirTemp(dir, "guest") // guests beside each other have their scripts
 	if err != nil {
 		return "", vm.Result{}, err
@@ -103,12 +113,11 @@ func TestScenariosOnKernels(t *testing.T) {
 	}
 	dir := payload(t)
 	var all matrix
-	t.Cleanup(func() { show(t, &all) })               // when the guests have ended
-	places := make(chan struct{}, 2*runtime.NumCPU()) // they wait for grace periods half of the time
+	t.Cleanup(func() { show(t, &all) }) // when the guests have ended
 	for _, k := range plan {
 		t.Run(k.kernel, func(t *testing.T) {
 			t.Parallel()
-			for g := range bootAll(t.Context(), k.parts(scripts, share), dir, places) {
+			for g := range bootAll(t.Context(), k.parts(scripts, share), dir) {
 				all.add(k.kernel, g.results)
 				gotest.Tell(t, g.results, g.end, g.err, g.console)
 				for _, name := range g.missing(scripts) {
@@ -138,16 +147,13 @@ type ended struct {
 	console string
 }
 
-// bootAll boots guests, each as soon as there is a place for it, and hands them out as
-// they end.
-func bootAll(ctx context.Context, guests []guest, dir string, places chan struct{}) <-chan ended {
+// bootAll boots guests and hands them out as they end.
+func bootAll(ctx context.Context, guests []guest, dir string) <-chan ended {
 	all := make(chan ended)
 	var running sync.WaitGroup
 	for _, g := range guests {
 		running.Go(func() {
-			places <- struct{}{}
 			text, end, err := boot(ctx, g.kernel, 1, dir, g.script())
-			<-places
 			all <- ended{g, gotest.Leaves(gotest.Parse(text), prefix), end, err, text}
 		})
 	}
