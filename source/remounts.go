@@ -31,8 +31,8 @@ type remounts struct {
 	ops  []event.Op
 	root string // of the host, as this process and those of its mount namespace see it
 
+	remounters
 	last  *mount.Table
-	looks int              // at the table, also where it is the same
 	roots map[int]identity // of mounts that are told of when they go, by ID
 	queue []*remount
 
@@ -47,8 +47,6 @@ type remounts struct {
 	// attached is when a mount of a number was last about to be attached, which tells which
 	// of those of that number the table has; nil or zero: that is not known.
 	attached func(id int) uint64
-	who      map[change][]remounter // in the order in which they did it
-	tries    map[uint64]attempt     // to detach a mount, of which the outcome is to come, by thread
 }
 
 // remount is an event that waits for its turn, and for what the backend may know of it.
@@ -63,83 +61,10 @@ type remount struct {
 	attached uint64
 }
 
-// change is what a process is about to do to a mount.
-type change struct {
-	op event.Op
-	id int
-}
-
-type remounter struct {
-	at    uint64 // on CLOCK_BOOTTIME
-	looks int    // at the table before that was known
-	proc  event.Process
-}
-
-type attempt struct {
-	change
-	remounter
-}
-
-// maxActors is how many changes are kept whose outcome is not known, such as those that
-// failed. Whoever is forgotten is absent from his event.
-const maxActors = 1024
-
-// outcomeWait is how long an outcome is waited for: it comes when the kernel has waited for a
-// grace period, unless the backend has lost it.
-const outcomeWait = 2 * time.Second
+func (m *remount) change() change { return change{m.Op, int(m.File.MountID.V)} }
 
 // attaching is how long a mount may take to be in the table after it was told who makes it.
 const attaching = time.Second
-
-// maxSame is how many of one change are kept: the first that detached a mount of that
-// number, and the last that attached one.
-const maxSame = 8
-
-// by notes who is about to attach or detach a mount.
-func (r *remounts) by(op event.Op, id int, at uint64, p *event.Process) {
-	if len(r.who) >= maxActors {
-		clear(r.who)
-	}
-	if len(r.tries) >= maxActors {
-		clear(r.tries)
-	}
-	e := event.Event{Proc: *p}
-	one := attempt{change{op, id}, remounter{at, r.looks, e.Clone().Proc}}
-	if op == event.OpUmount {
-		r.tries[p.Tid] = one
-		return
-	}
-	r.did(one)
-}
-
-// did notes who did it, if it comes about.
-func (r *remounts) did(one attempt) {
-	all := append(r.who[one.change], one.remounter)
-	if one.op == event.OpUmount {
-		r.who[one.change] = all[:min(len(all), maxSame)]
-		return
-	}
-	r.who[one.change] = all[max(0, len(all)-maxSame):]
-}
-
-// outcome notes what came of the last try of a thread to detach a mount.
-func (r *remounts) outcome(thread uint64, failed bool) {
-	one, tried := r.tries[thread]
-	if delete(r.tries, thread); tried && !failed {
-		one.looks = r.looks
-		r.did(one)
-	}
-}
-
-// tried says whether somebody may have done it of whom no outcome is known yet.
-func (r *remounts) tried(m *remount) bool {
-	for _, one := range r.tries {
-		if one.change == m.change() && one.at < m.seen && bootNow() < m.seen+uint64(outcomeWait) {
-			return true
-		}
-	}
-	return false
-}
 
 // identity is the file that a mount shows at its mountpoint.
 type identity struct {
@@ -155,7 +80,7 @@ func newRemounts(s setup) *remounts {
 	if root != "/" {
 		root = filepath.Join(s.root, "proc/1/root") // mounts are numbered per namespace
 	}
-	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, who: map[change][]remounter{}, tries: map[uint64]attempt{}}
+	return &remounts{set: s.set, ops: s.ops, root: root, roots: map[int]identity{}, remounters: newRemounters()}
 }
 
 // wanted says whether any of this is asked for.
@@ -216,31 +141,6 @@ func (r *remounts) ready(passed uint64) bool {
 	return r.actor(first) >= 0 || first.seen <= passed && !r.tried(first) || len(r.queue) > maxHeld
 }
 
-// actor returns which of those who did such a thing is known to have done this: of a mount
-// that goes the first since it came. It is negative while that is not known.
-func (r *remounts) actor(m *remount) int {
-	return slices.IndexFunc(r.who[m.change()], func(one remounter) bool {
-		return m.seen > 0 && one.at > m.after && (m.Op == event.OpUmount || one.at == m.attached)
-	})
-}
-
-// lastActor returns that when all are known who may have done it: of a mount that comes it is
-// the last before the table was read, if nothing tells which.
-func (r *remounts) lastActor(m *remount) int {
-	i := r.actor(m)
-	if i >= 0 || m.Op == event.OpUmount || m.attached != 0 || m.seen == 0 {
-		return i
-	}
-	for n, one := range r.who[m.change()] {
-		if one.at > m.after && one.at <= m.by {
-			i = n
-		}
-	}
-	return i
-}
-
-func (m *remount) change() change { return change{m.Op, int(m.File.MountID.V)} }
-
 func (r *remounts) pop(e *event.Event, passed uint64) bool {
 	if !r.ready(passed) {
 		return false
@@ -248,13 +148,11 @@ func (r *remounts) pop(e *event.Event, passed uint64) bool {
 	first := r.queue[0]
 	r.queue = r.queue[1:]
 	*e = *first.Event
-	i := r.lastActor(first)
-	if i < 0 {
+	one, known := r.take(first)
+	if !known {
 		return true
 	}
-	one := r.who[first.change()][i]
 	e.Boot, e.Proc = one.at, one.proc
-	r.who[first.change()] = r.who[first.change()][i+1:]
 	if mount, ok := r.roots[first.change().id]; ok && first.Op == event.OpMount {
 		mount.came = one.at
 		r.roots[first.change().id] = mount
@@ -297,7 +195,7 @@ func (r *remounts) look(t *mount.Table) {
 			r.tell(event.OpMount, one)
 		}
 	}
-	r.forget(rows)
+	r.forget(rows, r.queue)
 }
 
 // read is when the table was last known to be as it is.
@@ -306,23 +204,6 @@ func (r *remounts) read() uint64 {
 		return bootNow()
 	}
 	return r.until()
-}
-
-// forget drops who did what is done and is not to be told: the next mount of that number
-// is another. What was heard of since the last look may be younger than the table, which
-// then has an earlier mount of that number.
-func (r *remounts) forget(rows map[int]mount.Mount) {
-	for done, all := range r.who {
-		_, there := rows[done.id]
-		waits := slices.ContainsFunc(r.queue, func(m *remount) bool { return m.change() == done })
-		if there != (done.op == event.OpMount) || waits {
-			continue
-		}
-		all = slices.DeleteFunc(all, func(one remounter) bool { return one.looks < r.looks-1 })
-		if r.who[done] = all; len(all) == 0 {
-			delete(r.who, done)
-		}
-	}
 }
 
 // gone tells of what is in the table no more, the last mounted first.
