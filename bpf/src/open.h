@@ -27,26 +27,31 @@ static __always_inline u64 alias_of(struct inode *inode)
 	return node && fetch(inode, i_nlink) == 1 ? node - bpf_core_field_offset(struct dentry, d_u.d_alias) : 0;
 }
 
-// judge_at is judge for an address. What is not known of the directory is climbed for.
+// judge_at is judge for an address, in a frame of its own: all that calls each other has 512
+// bytes of stack. What is not known of the directory is climbed for.
 static __noinline u32 judge_at(struct counters *counted, u64 dentry)
 {
 	struct tag now = {.epoch = latest(control.epoch)};
-	struct link name, dir;
+	struct link at;
+	u64 dir;
 	u32 state;
 
-	look((void *)dentry, &name);
-	look((void *)name.parent, &dir);
-	if (!name.inode || !dir.inode)
+	look((void *)dentry, &at);
+	dir = at.parent;
+	if (!at.inode)
 		return DEAD;
-	now.parent = dir.parent;
-	now.hash = dir.hash;
-	number((void *)dir.inode, &now);
-	state = looked(dir.inode, &now);
+	look((void *)dir, &at);
+	if (!at.inode)
+		return DEAD;
+	now.parent = at.parent;
+	now.hash = at.hash;
+	number((void *)at.inode, &now);
+	state = looked(at.inode, &now);
 	if (state == UNASKED) {
 		count(counted->slow);
-		state = ask((void *)name.parent);
+		state = ask((void *)dir);
 	}
-	return name_state(state, (void *)dentry);
+	return dir == dentry ? state : name_state(state, (void *)dentry);
 }
 
 // is_beneath says of a file that overlayfs opens in a layer whether it is one of a lower layer
@@ -64,7 +69,7 @@ static __always_inline bool is_beneath(struct counters *counted, struct file *fi
 	if (!accepts(deed->state))
 		return false;
 	opened_of(file, &o);
-	if (!o.dentry || !o.inode || upper_of(address_of(o.inode)) || accepts(judge(counted, o.dentry)))
+	if (!o.dentry || !o.inode || upper_of(address_of(o.inode)) || accepts(judge_at(counted, address_of(o.dentry))))
 		return false;
 	deed->dentry = o.dentry;
 	deed->inode = o.inode;

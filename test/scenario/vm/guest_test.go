@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,7 @@ import (
 var (
 	kernelFlag   = flag.String("kernel", "", "the kernel to run on; all when empty")
 	scriptsFlag  = flag.String("scripts", "", "regular expression of the whole names of scripts; those of the plan when empty")
-	programsFlag = flag.Bool("programs", false, "also run the tests of the package bpf, in guests with two processors")
+	programsFlag = flag.Bool("programs", false, "run all tests of the package bpf, in guests with two processors")
 	wholeFlag    = flag.Bool("whole", false, "every script on every kernel")
 	allFlag      = flag.Bool("all", false, "every script on every kernel, and on each filesystem that it may differ on")
 	limitFlag    = flag.Duration("limit", time.Hour, "how long a guest may take")
@@ -203,23 +204,25 @@ func TestScriptsFailWithoutThePrograms(t *testing.T) {
 	}
 }
 
-// The tests of the package bpf, which the machine that tests run on usually
-// skips. They need two processors, and attach before they make load.
+// The tests of the package bpf, which the machine that tests run on usually skips. They
+// need two processors, and attach before they make load. Every change runs only that
+// which says whether the kernel takes the programs in the flavours that scripts do not run.
 func TestProgramsOnKernels(t *testing.T) {
-	if !*programsFlag {
-		t.Skip("takes as long as all scripts: make test-vm runs it")
-	}
 	t.Parallel()
 	plan, err := choose(each, *kernelFlag, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	processors, tests := 1, "^TestEveryFlavourIsAccepted/^(fentry|kprobe)$"
+	if *programsFlag {
+		processors, tests = 2, ""
+	}
+	script := fmt.Sprintf("FIM_MUST_ATTACH=1 ./bpf.test -test.v=test2json -test.timeout 30m -test.run '%s' 2>&1\n", tests)
 	dir := payload(t)
 	for _, g := range plan {
 		t.Run(g.kernel, func(t *testing.T) {
 			t.Parallel()
-			const script = "FIM_MUST_ATTACH=1 ./bpf.test -test.v=test2json -test.timeout 30m 2>&1\n"
-			text, r, err := boot(t.Context(), g.kernel, 2, dir, script)
+			text, r, err := boot(t.Context(), g.kernel, processors, dir, script)
 			gotest.Tell(t, gotest.Leaves(gotest.Parse(text), ""), r, err, text)
 		})
 	}
