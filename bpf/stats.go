@@ -181,7 +181,10 @@ func (b *Backend) skipped() (sum uint64) {
 }
 
 // lossReasons are the words of [event.Lost], in the order of losses.
-var lossReasons = [...][]byte{[]byte("ring_full"), []byte("map_full"), []byte("scratch_full"), []byte("path_unstable"), []byte("program_skipped"), []byte("outcome_unseen")}
+var lossReasons = [...][]byte{
+	[]byte(event.LossRingFull), []byte(event.LossMapFull), []byte(event.LossScratchFull),
+	[]byte(event.LossPathUnstable), []byte(event.LossProgramSkipped), []byte(event.LossOutcomeUnseen),
+}
 
 // losses turns growing counters of loss into events.
 type losses struct {

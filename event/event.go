@@ -282,7 +282,7 @@ type Pod struct{ Name, UID, Namespace []byte }
 type Lost struct {
 	// Count is how many were lost; unknown when the kernel does not count.
 	Count Uint
-	// Reason is one word: "queue_full", "ring_full", "malformed", …
+	// Reason is one of [LossReasons].
 	Reason []byte
 }
 

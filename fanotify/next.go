@@ -16,14 +16,14 @@ import (
 
 // Reasons of lost events.
 var (
-	reasonQueue     = []byte("queue_full")
-	reasonMalformed = []byte("malformed")
+	reasonQueue     = []byte(event.LossQueueFull)
+	reasonMalformed = []byte(event.LossMalformed)
 	// reasonMerged is that of events which may have been of a watched file,
 	// and cannot be told for certain; see the package comment.
-	reasonMerged = []byte("merged")
+	reasonMerged = []byte(event.LossMerged)
 	// reasonMounts is that of events which were of a watched file by one mount
 	// table, and by another were not; see era.
-	reasonMounts = []byte("mounts")
+	reasonMounts = []byte(event.LossMounts)
 )
 
 // hand is the event in hand, whose operations are handed out one by one.

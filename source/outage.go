@@ -57,7 +57,7 @@ func (s *Stream) retire() error {
 func (s *Stream) idle(e *event.Event, deadline time.Time) error {
 	if !s.outage.told {
 		s.outage.told = true
-		*e = event.Event{Op: event.OpLost, Lost: event.Lost{Reason: []byte("backend_down")}}
+		*e = event.Event{Op: event.OpLost, Lost: event.Lost{Reason: []byte(event.LossBackendDown)}}
 		return nil
 	}
 	if deadline.Before(s.outage.retryAt) {

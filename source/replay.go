@@ -132,7 +132,7 @@ func (r *replay) malformed(why error) {
 func (r *replay) lost(e *event.Event) error {
 	r.logf("replay %s: skipped %d malformed from line %d on, as lost: %v", r.name, r.bad.lines, r.bad.first, r.bad.why)
 	*e = event.Event{Op: event.OpLost, Time: r.last, Lost: event.Lost{
-		Count: event.Known(r.bad.lines), Reason: []byte("malformed"),
+		Count: event.Known(r.bad.lines), Reason: []byte(event.LossMalformed),
 	}}
 	r.bad = badRun{}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/falco-fim/fim/event"
 )
 
 var update = flag.Bool("update", false, "write the table of cannot.txt into the README")
@@ -32,6 +34,19 @@ func TestTheReadmeSaysWhatEachBackendCannotKnow(t *testing.T) {
 	}
 	if err := os.WriteFile(readme, []byte(before+ReadmeTags[0]+want+ReadmeTags[1]+after), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheReadmeSaysWhatToDoAboutEachLoss(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, troubles, _ := strings.Cut(string(text), "\n## Troubleshooting\n")
+	for _, word := range event.LossReasons {
+		if !strings.Contains(troubles, "`fs.lost.reason="+word+"`") && !strings.Contains(troubles, "` or `"+word+"`") {
+			t.Errorf("%s says nothing of fs.lost.reason=%s", readme, word)
+		}
 	}
 }
 
