@@ -70,7 +70,7 @@ func (s scene) expects(f Fact) (e Expect, told bool) {
 	if f.Old != unsized {
 		e.Record["old.size"] = strconv.FormatInt(f.Old, 10)
 	}
-	e.Maybe = how == nothing && s.fresh && doubted
+	e.Maybe = how == nothing && (s.fresh || at.left != "") && doubted
 	return e, how != nothing || e.Maybe
 }
 

@@ -130,6 +130,9 @@ type place struct {
 	// hosts are its paths on the host, the widest mount's first, hidden those that something
 	// lies over.
 	hosts, hidden []string
+	// left is the path that it had on the host when that last showed its filesystem; "": it
+	// shows it, or never did.
+	left string
 	// seen is the path as a process sees it, "" where none leads there.
 	seen string
 	tree *tree
@@ -141,6 +144,9 @@ type place struct {
 func (w *World) place(n *namespace, via *mounted, rel string) place {
 	p := place{tree: via.tree, via: via}
 	p.hosts, p.hidden = w.host.paths(via.tree, rel)
+	if last, gone := w.left[via.tree]; gone {
+		p.left, _ = last.path(via.tree, rel)
+	}
 	if n.has(via) {
 		p.seen, _ = via.path(via.tree, rel)
 	}

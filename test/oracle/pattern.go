@@ -108,5 +108,5 @@ func (p patterns) doubted(at place) bool {
 	if _, how := p.choose(at.hosts, false); how == covered {
 		return false
 	}
-	return slices.ContainsFunc(slices.Concat(at.hosts, at.hidden), p.doubts)
+	return slices.ContainsFunc(slices.Concat(at.hosts, at.hidden), p.doubts) || at.left != "" && p.doubts(at.left)
 }

@@ -60,6 +60,7 @@ func TestAPlaceIsDoubtedWhereAHiddenPathOfItLooksWatched(t *testing.T) {
 		{place{hosts: []string{"/v/a"}}, false},
 		{place{hosts: []string{"/v/a"}, hidden: []string{"/w/in/a"}}, true},
 		{place{hosts: []string{"/w/in/s"}}, true},
+		{place{left: "/w/in/a"}, true},
 	} {
 		if got := p.doubted(row.at); got != row.want {
 			t.Errorf("%+v: %v", row.at, got)

@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -120,8 +121,19 @@ func (w *worker) unmount(s Step) error {
 	w.told(s, answer, map[Spot]place{atB: w.mountpoint(m)})
 	if len(answer.Facts) > 0 {
 		w.names.detach(m)
+		if w.names == w.world.host {
+			w.world.leave(m)
+		}
 	}
 	return nil
+}
+
+// leave notes that the host shows a filesystem no more, if it does not: what is done by who
+// still has a file of it open is told as long as it is of where it was watched, without a path.
+func (w *World) leave(m *mounted) {
+	if !slices.ContainsFunc(w.host.mounts, func(o *mounted) bool { return o.tree == m.tree }) {
+		w.left[m.tree] = m
+	}
 }
 
 // mountpoint is where a mount is an event: on the host, by its path in the mount table.

@@ -31,6 +31,8 @@ type World struct {
 	tree  *tree
 	// host is the host's mount namespace, own that of one process.
 	host, own *namespace
+	// left is the last mount that showed a filesystem on the host, where it does no more.
+	left map[*tree]*mounted
 	// fresh says that fim may not have seen the last change of mounts.
 	fresh bool
 }
@@ -42,7 +44,7 @@ type nest struct {
 
 // newWorld lays out a world for a number of workers.
 func newWorld(root, fs string, workers int) *World {
-	w := &World{root: root}
+	w := &World{root: root, left: map[*tree]*mounted{}}
 	for i := range hubCount {
 		w.hubs = append(w.hubs, fmt.Sprintf("%s/h%d", areas[i%len(areas)], i))
 	}
