@@ -67,8 +67,8 @@ func readFollowed(t *testing.T, b *Backend, in, out string) map[string]int {
 		switch {
 		case e.Op == event.OpLost && string(e.Lost.Reason) == "path_unstable":
 		case e.Op == event.OpLost && string(e.Lost.Reason) == "map_full":
-			// Told, though nothing is missing, where the host takes the processor away from
-			// whoever takes a note away: see note_followed.
+			// A note that could not be written is told, though nothing is missing: whoever
+			// takes one away may be kept from ending that. See note_followed.
 			t.Logf("told as lost for want of a note: %d", e.Lost.Count.V)
 		case e.Op == event.OpLost:
 			t.Errorf("lost %d: %s", e.Lost.Count.V, e.Lost.Reason)

@@ -11,7 +11,7 @@ import (
 )
 
 // Which flavour a kernel gets depends on how it was booted, and verifiers differ in what they
-// refuse: 6.1 counts more of the stack than others.
+// refuse.
 func TestEveryFlavourIsAcceptedWithAllThatCanBeAskedFor(t *testing.T) {
 	skipWhereRefused(t)
 	flavours := append(soundFlavours(readTraits()), "fentry")

@@ -86,8 +86,8 @@ func (f *Failure) Unwrap() error { return f.Err }
 // has of its own, more than fit make none of them finish sooner.
 //
 // A kernel that panics before the payload begins is booted once more, which c.Log
-// tells: where several processors are emulated, QEMU 7.2 now and then runs what a
-// kernel that patches itself has just replaced ("Oops: int3").
+// tells: seen with QEMU 7.2 and two processors on a busy host, at a place where a kernel
+// patches itself ("Oops: int3"). It has run nothing of the payload.
 func (c *Cache) Run(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
 	if _, err := os.Stat(filepath.Join(o.Payload, "run.sh")); err != nil {
