@@ -67,6 +67,7 @@ struct pt_regs {
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define S_IFDIR 0040000
+#define RENAME_EXCHANGE 2 // include/uapi/linux/fs.h
 
 // include/linux/fs.h; macros, so BTF cannot tell them. The same since 5.1.
 #define FMODE_WRITE 0x2

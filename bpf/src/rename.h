@@ -120,6 +120,13 @@ static __always_inline bool tells(struct deed *deed, struct inode *inode, u32 ol
 	return true;
 }
 
+// displaces says whether the file at the new name matters where the names do not: as
+// one that moves too, or as one that was followed and ends.
+static __always_inline bool displaces(struct inode *replaced, bool exchange)
+{
+	return exchange ? is_alias(replaced) : is_followed(replaced);
+}
+
 // ends says whether what is replaced was followed.
 static __always_inline bool ends(struct deed *deed, struct inode *replaced)
 {
@@ -204,7 +211,7 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	}
 	if (moves_directory(from, to, exchange))
 		move_begins(counted, old, new, from, exchange ? to : NULL);
-	if (dead && !is_alias(deed.inode) && !(exchange ? is_alias(replaced) : is_followed(replaced)))
+	if (dead && !is_alias(deed.inode) && !displaces(replaced, exchange))
 		return;
 	moves(&deed, from, old, new);
 	tell_move(counted, &deed, from, replaced, old, new, exchange);
@@ -230,7 +237,7 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 		return;
 	count(counted->seen);
 	if (state_of(counted, from) == DEAD && (from == to || state_of(counted, to) == DEAD) &&
-	    !is_alias(fetch(old_dentry, d_inode)) && !is_followed(fetch(new_dentry, d_inode)))
+	    !is_alias(fetch(old_dentry, d_inode)) && !displaces(fetch(new_dentry, d_inode), given & RENAME_EXCHANGE))
 		return;
 	stash.dentry = (u64)old_dentry;
 	stash.parent = (u64)from;
@@ -239,43 +246,58 @@ static __always_inline void on_path_rename(const struct path *old_dir, struct de
 	keep(counted, &stash);
 }
 
+// was_refused tells of a rename that failed; of one that would have exchanged two files,
+// by the one of them that matters.
+static __always_inline void was_refused(struct counters *counted, struct call *call, struct dentry *from,
+					struct dentry *to)
+{
+	struct deed deed = {.op = OP_RENAME, .dentry = to, .inode = fetch(from, d_inode)};
+	struct inode *other = fetch(to, d_inode);
+	u32 old = dir_state(counted, from), new = dir_state(counted, to);
+
+	deed.error = ended(counted, call);
+	if (old == DEAD && new == DEAD && !is_alias(deed.inode) && !is_alias(other))
+		return;
+	old = name_state(old, from);
+	new = name_state(new, to);
+	moves(&deed, from, old, new);
+	if (deed.error == NOT_TOLD)
+		return;
+	if (!tells(&deed, deed.inode, old, new)) {
+		if (!(deed.given & RENAME_EXCHANGE) || !tells(&deed, other, old, new))
+			return;
+		deed.dentry = from;
+		deed.inode = other;
+		from = to;
+	}
+	if (untold(&deed))
+		count(counted->ignored);
+	else
+		emit_rename(counted, &deed, from, NULL);
+}
+
 // on_renamed is the end of a rename. One that succeeded took the stash away when
 // the name moved; of two names of one file none moves.
 static __always_inline void on_renamed(struct call *call)
 {
 	struct counters *counted = counters(HOOK_RENAME);
 	struct renamedata *data = (void *)call->arg[0];
-	struct dentry *from = fetch(data, old_dentry), *to = fetch(data, new_dentry);
-	struct deed deed = {.op = OP_RENAME, .dentry = to};
-	u32 old, new, tid = bpf_get_current_pid_tgid();
+	struct dentry *from = fetch(data, old_dentry);
+	u32 tid = bpf_get_current_pid_tgid();
 	struct stash *stash;
 
 	if (!counted)
 		return;
-	if (!error_of(call)) {
-		stash = stash_of(from);
-		if (!stash)
-			return;
-		if (stash->parent != (u64)fetch(from, d_parent) || stash->ino != fetch(from, d_name.hash))
-			count(counted->lost_outcome);
-		bpf_map_delete_elem(&stashes, &tid);
+	if (error_of(call)) {
+		was_refused(counted, call, from, fetch(data, new_dentry));
 		return;
 	}
-	deed.error = ended(counted, call);
-	deed.inode = fetch(from, d_inode);
-	old = dir_state(counted, from);
-	new = dir_state(counted, to);
-	if (old == DEAD && new == DEAD && !is_alias(deed.inode))
+	stash = stash_of(from);
+	if (!stash)
 		return;
-	old = name_state(old, from);
-	new = name_state(new, to);
-	moves(&deed, from, old, new);
-	if (deed.error == NOT_TOLD || !tells(&deed, deed.inode, old, new))
-		return;
-	if (untold(&deed))
-		count(counted->ignored);
-	else
-		emit_rename(counted, &deed, from, NULL);
+	if (stash->parent != (u64)fetch(from, d_parent) || stash->ino != fetch(from, d_name.hash))
+		count(counted->lost_outcome);
+	bpf_map_delete_elem(&stashes, &tid);
 }
 
 // on_twin voids the tags a second time. A probe is skipped on a CPU where a task
