@@ -8,7 +8,7 @@
 
 #include "make.h"
 
-static __always_inline void emit_link(struct counters *counted, struct deed *deed, struct dentry *old, bool named)
+static __always_inline void emit_link(struct counters *counted, struct deed *deed, struct dentry *old)
 {
 	struct scratch *s;
 	u32 slot;
@@ -17,10 +17,17 @@ static __always_inline void emit_link(struct counters *counted, struct deed *dee
 	if (!s)
 		return;
 	write_path(slot, s, deed->dentry, deed->mnt, &s->record.path);
-	if (named)
+	if (!unnamed(old))
 		write_path(slot, s, old, deed->mnt, &s->record.old);
 	write_places(slot, s, deed);
 	send(counted, slot, s);
+}
+
+// linked is the state of the file that gets another name. Both phases ask, so that the
+// second ends what the first kept.
+static __always_inline u32 linked(struct counters *counted, struct dentry *old)
+{
+	return unnamed(old) ? DEAD : of_file(judge(counted, old), fetch(old, d_inode));
 }
 
 static __always_inline void on_link(struct call *call)
@@ -29,14 +36,12 @@ static __always_inline void on_link(struct call *call)
 	struct counters *counted = counters(HOOK_LINK);
 	struct inode *inode = fetch(old, d_inode);
 	struct deed deed = {.op = OP_LINK, .dentry = new, .inode = inode};
-	bool named;
 	u32 from, dir;
 
 	if (!counted || !inode)
 		return;
 	deed.error = ended(counted, call);
-	named = !unnamed(old);
-	from = named ? of_file(judge(counted, old), inode) : DEAD;
+	from = linked(counted, old);
 	dir = dir_state(counted, new);
 	if (from == DEAD && dir == DEAD)
 		return;
@@ -48,12 +53,12 @@ static __always_inline void on_link(struct call *call)
 		return;
 	if (from == UNKNOWN)
 		deed.state = UNKNOWN;
-	if (!named && fetch(inode, i_nlink) == 1)
+	if (unnamed(old) && fetch(inode, i_nlink) == 1)
 		deed.op = OP_CREATE;
 	if (untold(&deed))
 		count(counted->ignored);
 	else
-		emit_link(counted, &deed, old, named);
+		emit_link(counted, &deed, old);
 }
 
 // on_path_link keeps the mount if either name may be watched.
@@ -67,7 +72,7 @@ static __always_inline void on_path_link(struct dentry *old, const struct path *
 	if (!counted)
 		return;
 	count(counted->seen);
-	if (state_of(counted, parent) == DEAD && dir_state(counted, old) == DEAD && !is_alias(fetch(old, d_inode)))
+	if (state_of(counted, parent) == DEAD && linked(counted, old) == DEAD)
 		return;
 	stash.dentry = (u64)new;
 	stash.parent = (u64)parent;

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -70,8 +71,15 @@ func (w *process) stop() error {
 	if err := w.cmd.Wait(); err != nil {
 		return fmt.Errorf("fim watch, ended by SIGTERM: %w\n%s", err, &w.stderr)
 	}
+	if lost := losses.FindAllString(w.stderr.String(), -1); lost != nil {
+		return fmt.Errorf("fim counted losses, which may be of another script that it watched for: %s", lost)
+	}
 	return nil
 }
+
+// losses are what the kernel side counts and no script provokes: an event of them is told
+// later than what they are of, perhaps when the script has ended.
+var losses = regexp.MustCompile(`\d+ +ebpf_\w*lost\w*`)
 
 // last ends fim for a script that failed and returns what it said, its counters
 // among it.

@@ -83,7 +83,7 @@ const every = `.*`
 // few is what kernels differ in most: the functions that programs hang on and
 // what these are given. Scripts with flags of their own are dear, see beginning.
 const few = `attributes-(acl|mode|xattr)|container-(bind|overlay)|create-write-close|exec|follow-ends|link-alias-ends|` +
-	`mknod-kinds|mount-(bind-view|bound-file|lazy|moved|over|propagated|refused)|overlay-(merged|upper)|refused-(rmdir-told|told)|` +
+	`link-beside|mknod-kinds|mount-(bind-view|bound-file|lazy|moved|over|propagated|refused)|overlay-(merged|upper)|refused-(rmdir-told|told)|` +
 	`rename-exchange|unlink-open-file|write-(fallocate|mmap|open-truncate)`
 
 // lacking is what tmpfs got late or never: inode flags, mounts that map owners,
