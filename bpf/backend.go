@@ -58,7 +58,7 @@ type Options struct {
 	Learn func(dev uint64, e *event.Event)
 	// Alias returns by what a file is watched that was used by a name which is not; ok is
 	// false if by nothing. Nil: it never is.
-	Alias func(dev, inode uint64, used []byte) (by Alias, ok bool)
+	Alias func(file Numbers, used []byte) (by Alias, ok bool)
 	// Follow is empty, and takes in what is moved out of the watched places, which goes on
 	// being told of. Nil: it does not.
 	Follow *strays.Table
@@ -269,6 +269,13 @@ func (b *Backend) Next(e *event.Event, deadline time.Time) error {
 
 // Pending says whether there are records to be read, so that Next will not wait.
 func (b *Backend) Pending() bool { return b.ring.reader.AvailableBytes() > 0 }
+
+// Numbers say which file it is.
+type Numbers struct {
+	Dev   uint64 // of the filesystem, as Place has it
+	Shown uint64 // the device as stat(2) shows it; 0: not known
+	Inode uint64
+}
 
 // Alias is a path by which a file is watched that was used by another one.
 type Alias struct {

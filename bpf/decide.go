@@ -55,7 +55,7 @@ func (b *Backend) alias(r *raw, e *event.Event) bool {
 	var by Alias
 	ok := false
 	if b.o.Alias != nil {
-		by, ok = b.o.Alias(r.dev(), r.Ino, e.File.HostPath)
+		by, ok = b.o.Alias(Numbers{r.dev(), r.statDev(), r.Ino}, e.File.HostPath)
 	}
 	if !ok && b.followed(r, e) {
 		return true

@@ -15,9 +15,18 @@ import (
 type ID struct {
 	// Dev is the device of its filesystem, as /proc/PID/mountinfo has it.
 	Dev uint64
-	// Inode is its number there. In one subvolume of btrfs it may be another file's
-	// than in the next.
+	// Inode is its number there. In one subvolume of btrfs, or layer of overlayfs, it may
+	// be another file's than in the next.
 	Inode uint64
+}
+
+// Name is a watched name of a file.
+type Name struct {
+	// Path is on the host.
+	Path string
+	// Dev is the file's device as stat(2) shows it, which tells apart files with the same
+	// ID; 0 where it is not known.
+	Dev uint64
 }
 
 // MaxFiles is how many files a table holds, as many as the kernel side does
@@ -38,8 +47,13 @@ type Table struct {
 
 // file is what is known of one file.
 type file struct {
-	names  []string // on the host, watched, sorted
-	doubts uint64   // when they were last known to be true
+	names  []Name // sorted by path
+	doubts uint64 // when they were last known to be true
+}
+
+// find returns where a path is among the names, or belongs.
+func (f *file) find(path string) (at int, found bool) {
+	return slices.BinarySearchFunc(f.names, path, func(n Name, path string) int { return strings.Compare(n.Path, path) })
 }
 
 // exchange is that of two directories, of which the second event is to come.
@@ -63,15 +77,15 @@ func (t *Table) Full() bool { return t.full }
 func (t *Table) Doubt() { t.doubts++ }
 
 // Watched returns a path on the host by which a pattern covers the file, the first
-// one in order where there are several, and the pattern's name. is says whether a path
+// one in order where there are several, and the pattern's name. is says whether a name
 // is of the file that is meant, where several may have the ID.
-func (t *Table) Watched(id ID, is func(path string) bool) (path string, pattern []byte, ok bool) {
+func (t *Table) Watched(id ID, is func(Name) bool) (path string, pattern []byte, ok bool) {
 	f := t.files[id]
 	if f == nil {
 		return "", nil, false
 	}
 	if f.doubts != t.doubts {
-		f.names = slices.DeleteFunc(f.names, func(name string) bool { return !t.holds(id, name) })
+		f.names = slices.DeleteFunc(f.names, func(n Name) bool { return !t.holds(id, n.Path) })
 		f.doubts = t.doubts
 	}
 	if len(f.names) == 0 {
@@ -82,14 +96,14 @@ func (t *Table) Watched(id ID, is func(path string) bool) (path string, pattern 
 	if i < 0 {
 		return "", nil, false
 	}
-	pattern, ok = t.set.Match([]byte(f.names[i]))
-	return f.names[i], pattern, ok
+	path = f.names[i].Path
+	pattern, ok = t.set.Match([]byte(path))
+	return path, pattern, ok
 }
 
-// Add takes a path in that is a name of the file now, and says whether a pattern
-// covers it.
-func (t *Table) Add(id ID, path string) bool {
-	if _, ok := t.set.Match([]byte(path)); !ok {
+// Add takes in a name that the file has now, and says whether a pattern covers it.
+func (t *Table) Add(id ID, name Name) bool {
+	if _, ok := t.set.Match([]byte(name.Path)); !ok {
 		return false
 	}
 	f := t.files[id]
@@ -101,8 +115,10 @@ func (t *Table) Add(id ID, path string) bool {
 		f = &file{doubts: t.doubts}
 		t.files[id] = f
 	}
-	if i, found := slices.BinarySearch(f.names, path); !found {
-		f.names = slices.Insert(f.names, i, path)
+	if i, found := f.find(name.Path); !found {
+		f.names = slices.Insert(f.names, i, name)
+	} else if name.Dev != 0 {
+		f.names[i] = name
 	}
 	return true
 }
@@ -118,9 +134,26 @@ func (t *Table) remove(id ID, path []byte) {
 		f.doubts = t.doubts - 1
 		return
 	}
-	if i, found := slices.BinarySearch(f.names, string(path)); found {
+	if i, found := f.find(string(path)); found {
 		f.names = slices.Delete(f.names, i, i+1)
 	}
+	if len(f.names) == 0 {
+		delete(t.files, id)
+	}
+}
+
+// forget drops a file of which one name is left, or none. Another one with the same ID
+// stays; where the two cannot be told apart, names are looked up before they count again.
+func (t *Table) forget(id ID, dev uint64) {
+	f := t.files[id]
+	if f == nil {
+		return
+	}
+	if dev == 0 || slices.ContainsFunc(f.names, func(n Name) bool { return n.Dev == 0 }) {
+		f.doubts = t.doubts - 1
+		return
+	}
+	f.names = slices.DeleteFunc(f.names, func(n Name) bool { return n.Dev == dev })
 	if len(f.names) == 0 {
 		delete(t.files, id)
 	}
@@ -149,7 +182,7 @@ func (t *Table) Learn(id ID, e *event.Event) {
 	case e.Op == event.OpUnlink:
 		t.remove(id, e.File.HostPath)
 		if e.File.Nlink.Known && e.File.Nlink.V <= 1 {
-			delete(t.files, id)
+			t.forget(id, e.File.Dev)
 		}
 	default:
 		t.see(id, e, e.File.HostPath)
@@ -159,7 +192,7 @@ func (t *Table) Learn(id ID, e *event.Event) {
 // see notes a name of a file that has several.
 func (t *Table) see(id ID, e *event.Event, path []byte) {
 	if id.Inode != 0 && len(path) > 0 && e.File.Type != event.TypeDirectory && e.File.Nlink.Known && e.File.Nlink.V > 1 {
-		t.Add(id, string(path))
+		t.Add(id, Name{string(path), e.File.Dev})
 	}
 }
 
@@ -175,19 +208,19 @@ func (t *Table) moveTree(e *event.Event) {
 		return
 	}
 	for id, f := range t.files {
-		if !slices.ContainsFunc(f.names, func(name string) bool { return below(name, from) || swap && below(name, to) }) {
+		if !slices.ContainsFunc(f.names, func(n Name) bool { return below(n.Path, from) || swap && below(n.Path, to) }) {
 			continue
 		}
 		names := f.names
 		f.names = nil
 		for _, name := range names {
 			switch {
-			case below(name, from):
-				name = moved(name, from, to)
-			case swap && below(name, to):
-				name = moved(name, to, from)
+			case below(name.Path, from):
+				name.Path = moved(name.Path, from, to)
+			case swap && below(name.Path, to):
+				name.Path = moved(name.Path, to, from)
 			}
-			if name != "" {
+			if name.Path != "" {
 				t.Add(id, name)
 			}
 		}

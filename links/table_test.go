@@ -27,7 +27,7 @@ func tableOf(t *testing.T, holds func(ID, string) bool, patterns ...string) *Tab
 func anything(ID, string) bool { return true }
 
 func of(op event.Op, old, path string, nlink uint64) *event.Event {
-	e := &event.Event{Op: op, File: event.File{HostPath: []byte(path), Type: event.TypeFile, Nlink: event.Known(nlink)}}
+	e := &event.Event{Op: op, File: event.File{HostPath: []byte(path), Dev: one.Dev, Type: event.TypeFile, Nlink: event.Known(nlink)}}
 	e.Old.HostPath = []byte(old)
 	return e
 }
@@ -47,7 +47,7 @@ func exchanged(e *event.Event) *event.Event {
 // want checks by which name a file is watched, "" for none.
 func want(t *testing.T, table *Table, id ID, path string) {
 	t.Helper()
-	got, pattern, ok := table.Watched(id, func(string) bool { return true })
+	got, pattern, ok := table.Watched(id, func(Name) bool { return true })
 	if got != path || ok != (path != "") {
 		t.Errorf("file %d is watched as %q, want %q", id.Inode, got, path)
 	}
@@ -90,10 +90,38 @@ func TestNothingIsKeptOfAFileWithOneNameLeft(t *testing.T) {
 	}
 }
 
+// Such are a file of a btrfs subvolume and its twin in a snapshot.
+func TestOfTwoFilesWithTheSameNumbersTheOtherStays(t *testing.T) {
+	table := tableOf(t, func(_ ID, path string) bool { return path == "/etc/twin" }, "/etc")
+	table.Add(one, Name{"/etc/a", 7})
+	table.Add(one, Name{"/etc/twin", 8})
+	gone := func(dev uint64) *event.Event {
+		e := of(event.OpUnlink, "", "/out/a", 1)
+		e.File.Dev = dev
+		return e
+	}
+	is := func(dev uint64) bool {
+		_, _, ok := table.Watched(one, func(n Name) bool { return n.Dev == dev })
+		return ok
+	}
+	if !is(7) || !is(8) {
+		t.Error("the device does not tell them apart")
+	}
+	table.Learn(one, gone(7))
+	if is(7) || !is(8) {
+		t.Error("the file with one name left stayed, or its twin did not")
+	}
+	table.Add(one, Name{"/etc/a", 7})
+	table.Learn(one, gone(0)) // of which nobody knows whose
+	if is(7) || !is(8) {
+		t.Error("the names were not looked up")
+	}
+}
+
 func TestNamesMoveWithTheirDirectories(t *testing.T) {
 	table := tableOf(t, anything, "/etc")
-	table.Add(one, "/etc/d/a")
-	table.Add(two, "/etc/dd/b")
+	table.Add(one, Name{"/etc/d/a", one.Dev})
+	table.Add(two, Name{"/etc/dd/b", one.Dev})
 	table.Learn(ID{}, directory("/etc/d", "/etc/e"))
 	want(t, table, one, "/etc/e/a")
 	want(t, table, two, "/etc/dd/b")
@@ -109,7 +137,7 @@ func TestNamesMoveWithTheirDirectories(t *testing.T) {
 
 func TestTwoExchangesAfterEachOtherAreNotTakenForOne(t *testing.T) {
 	table := tableOf(t, anything, "/etc")
-	table.Add(one, "/etc/d/a")
+	table.Add(one, Name{"/etc/d/a", one.Dev})
 	for range 2 {
 		table.Learn(ID{}, exchanged(directory("/etc/d", "/etc/e")))
 		table.Learn(ID{}, exchanged(directory("/etc/e", "/etc/d")))
@@ -121,9 +149,9 @@ func TestAfterALossANameIsLookedUpBeforeItCounts(t *testing.T) {
 	there := map[string]bool{"/etc/b": true}
 	asked := 0
 	table := tableOf(t, func(_ ID, path string) bool { asked++; return there[path] }, "/etc")
-	table.Add(one, "/etc/a")
-	table.Add(one, "/etc/b")
-	table.Add(two, "/etc/c")
+	table.Add(one, Name{"/etc/a", one.Dev})
+	table.Add(one, Name{"/etc/b", one.Dev})
+	table.Add(two, Name{"/etc/c", one.Dev})
 	want(t, table, one, "/etc/a")
 	if asked != 0 {
 		t.Error("a name was looked up although nothing was lost")
@@ -139,8 +167,8 @@ func TestAfterALossANameIsLookedUpBeforeItCounts(t *testing.T) {
 
 func TestAfterANameWentOfWhichNobodyKnowsTheOthersAreLookedUp(t *testing.T) {
 	table := tableOf(t, func(_ ID, path string) bool { return path == "/etc/b" }, "/etc")
-	table.Add(one, "/etc/a")
-	table.Add(one, "/etc/b")
+	table.Add(one, Name{"/etc/a", one.Dev})
+	table.Add(one, Name{"/etc/b", one.Dev})
 	want(t, table, one, "/etc/a")
 	table.Learn(one, of(event.OpUnlink, "", "", 2))
 	want(t, table, one, "/etc/b")
@@ -149,12 +177,12 @@ func TestAfterANameWentOfWhichNobodyKnowsTheOthersAreLookedUp(t *testing.T) {
 func TestATableThatIsFullSaysSo(t *testing.T) {
 	table := tableOf(t, anything, "/etc")
 	for i := range uint64(MaxFiles) {
-		table.Add(ID{Dev: 1, Inode: i + 1}, "/etc/a")
+		table.Add(ID{Dev: 1, Inode: i + 1}, Name{"/etc/a", 1})
 	}
 	if table.Full() {
 		t.Error("it is full too early")
 	}
-	if table.Add(one, "/etc/b") || !table.Full() {
+	if table.Add(one, Name{"/etc/b", one.Dev}) || !table.Full() {
 		t.Error("there was place for one more")
 	}
 }

@@ -3,7 +3,6 @@
 package source
 
 import (
-	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -18,13 +17,14 @@ import (
 // that it lies in, by which the kernel side knows files, may be watched by nobody.
 type boundFile struct {
 	mount   *mount.Mount
+	dev     uint64 // as stat(2) shows it
 	pattern []byte
 }
 
 // bind finds such files in the mount table as it is now.
 func (h *hardLinks) bind() {
 	before := h.bound
-	h.bound = map[links.ID]boundFile{}
+	h.bound = map[links.ID][]boundFile{}
 	mounts := h.mounts.now.Mounts()
 	for i := range mounts {
 		m := &mounts[i]
@@ -38,7 +38,7 @@ func (h *hardLinks) bind() {
 }
 
 // bindOne takes in a mount if it is of a file and still the one at its mountpoint.
-func (h *hardLinks) bindOne(m *mount.Mount, pattern []byte, before map[links.ID]boundFile) {
+func (h *hardLinks) bindOne(m *mount.Mount, pattern []byte, before map[links.ID][]boundFile) {
 	fd, err := h.open(m.Point)
 	if err != nil {
 		return // unmounted meanwhile, or hidden
@@ -53,8 +53,9 @@ func (h *hardLinks) bindOne(m *mount.Mount, pattern []byte, before map[links.ID]
 		return
 	}
 	id := links.ID{Dev: m.Dev, Inode: st.Ino}
-	h.bound[id] = boundFile{m, pattern}
-	if _, known := before[id]; known {
+	dev := unix.Mkdev(st.Dev_major, st.Dev_minor)
+	h.bound[id] = append(h.bound[id], boundFile{m, dev, pattern})
+	if slices.ContainsFunc(before[id], func(b boundFile) bool { return b.dev == dev }) {
 		return
 	}
 	if err := h.note(fd, true); err != nil {
@@ -63,24 +64,12 @@ func (h *hardLinks) bindOne(m *mount.Mount, pattern []byte, before map[links.ID]
 }
 
 // boundTo returns by what mount of its own a file is watched.
-func (h *hardLinks) boundTo(id links.ID, used string) (by bpf.Alias, ok bool) {
-	b, ok := h.bound[id]
-	if !ok || !h.sameBound(b.mount, used) {
-		return by, false
+func (h *hardLinks) boundTo(file bpf.Numbers, used string) (by bpf.Alias, ok bool) {
+	for _, b := range h.bound[links.ID{Dev: file.Dev, Inode: file.Inode}] {
+		if h.names(links.Name{Path: b.mount.Point, Dev: b.dev}, b.mount.FSType, file, used) {
+			place := bpf.Place{Host: []byte(b.mount.Point), Mountpoint: []byte(b.mount.Point), FSType: []byte(b.mount.FSType)}
+			return bpf.Alias{Place: place, Pattern: b.pattern, Reason: event.Mounted, Mount: b.mount.ID}, true
+		}
 	}
-	place := bpf.Place{Host: []byte(b.mount.Point), Mountpoint: []byte(b.mount.Point), FSType: []byte(b.mount.FSType)}
-	return bpf.Alias{Place: place, Pattern: b.pattern, Reason: event.Mounted, Mount: b.mount.ID}, true
-}
-
-// sameBound says whether a path with the inode number of a mounted file is of that, where
-// several files of a filesystem may have the number.
-func (h *hardLinks) sameBound(m *mount.Mount, used string) bool {
-	if m.FSType != "btrfs" && m.FSType != "overlay" {
-		return true
-	}
-	var one, two unix.Stat_t
-	if unix.Lstat(filepath.Join(h.root, used), &one) != nil || unix.Lstat(filepath.Join(h.root, m.Point), &two) != nil {
-		return false
-	}
-	return one.Dev == two.Dev && one.Ino == two.Ino
+	return by, false
 }

@@ -24,7 +24,7 @@ type hardLinks struct {
 	root   string // of the host
 	mounts *mounts
 	table  *links.Table
-	bound  map[links.ID]boundFile
+	bound  map[links.ID][]boundFile
 	// note tells the kernel side of a file, by a descriptor, and whether it is mounted by itself.
 	note func(fd int, bound bool) error
 	logf func(format string, args ...any)
@@ -170,7 +170,7 @@ func (h *hardLinks) look(path string) {
 		return
 	}
 	m, _ := h.mounts.now.Locate([]byte(path))
-	if m == nil || !h.table.Add(links.ID{Dev: m.Dev, Inode: st.Ino}, path) {
+	if m == nil || !h.table.Add(links.ID{Dev: m.Dev, Inode: st.Ino}, links.Name{Path: path, Dev: st.Dev}) {
 		return
 	}
 	if err := h.note(fd, false); err != nil && !h.failed {
@@ -239,37 +239,48 @@ func (h *hardLinks) doubt() {
 }
 
 // alias returns by what a file is watched that was used by another name.
-func (h *hardLinks) alias(dev, inode uint64, used []byte) (by bpf.Alias, ok bool) {
+func (h *hardLinks) alias(file bpf.Numbers, used []byte) (by bpf.Alias, ok bool) {
 	if h.walk != nil {
 		h.take(links.MaxFiles)
 	}
-	id := links.ID{Dev: dev, Inode: inode}
+	id := links.ID{Dev: file.Dev, Inode: file.Inode}
 	var m *mount.Mount
-	path, pattern, ok := h.table.Watched(id, func(path string) bool {
-		m, _ = h.mounts.now.Locate([]byte(path))
-		return m != nil && m.Dev == dev && h.sameFile(m.FSType, string(used), path)
+	path, pattern, ok := h.table.Watched(id, func(name links.Name) bool {
+		m, _ = h.mounts.now.Locate([]byte(name.Path))
+		return m != nil && m.Dev == file.Dev && h.names(name, m.FSType, file, string(used))
 	})
 	if !ok {
-		return h.boundTo(id, string(used))
+		return h.boundTo(file, string(used))
 	}
 	place := bpf.Place{Host: []byte(path), Mountpoint: []byte(m.Point), FSType: []byte(m.FSType)}
 	return bpf.Alias{Place: place, Pattern: pattern, Reason: event.Hardlink}, true
 }
 
-// sameFile says whether two paths with the same inode number are of one file. Inode
-// numbers are those of a subvolume of btrfs, where each has a device of its own that
-// its directories show, and of a layer of overlayfs.
-func (h *hardLinks) sameFile(fstype, a, b string) bool {
-	switch fstype {
-	case "btrfs":
-		a, b = filepath.Dir(a), filepath.Dir(b)
-	case "overlay":
-	default:
+// names says whether a name is of this file, which has its ID and was used by another
+// path. Inode numbers are those of a subvolume of btrfs or of a layer of overlayfs, whose
+// files stat(2) shows with a device of their own.
+func (h *hardLinks) names(name links.Name, fstype string, file bpf.Numbers, used string) bool {
+	if fstype != "btrfs" && fstype != "overlay" {
 		return true
 	}
-	var one, two unix.Stat_t
-	if unix.Lstat(filepath.Join(h.root, a), &one) != nil || unix.Lstat(filepath.Join(h.root, b), &two) != nil {
-		return false
+	if name.Dev == 0 {
+		name.Dev = h.shown(fstype, name.Path, file.Inode)
 	}
-	return one.Dev == two.Dev && (fstype == "btrfs" || one.Ino == two.Ino)
+	if file.Shown == 0 {
+		file.Shown = h.shown(fstype, used, file.Inode)
+	}
+	return name.Dev != 0 && name.Dev == file.Shown
+}
+
+// shown returns the device of a file by its path on the host, for kernels that do not
+// tell; 0 where the path is not its name any more. On btrfs its directory tells, too.
+func (h *hardLinks) shown(fstype, path string, inode uint64) uint64 {
+	if fstype == "btrfs" {
+		path, inode = filepath.Dir(path), 0
+	}
+	var st unix.Stat_t
+	if unix.Lstat(filepath.Join(h.root, path), &st) != nil || inode != 0 && st.Ino != inode {
+		return 0
+	}
+	return st.Dev
 }

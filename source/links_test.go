@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/falco-fim/fim/bpf"
 	"github.com/falco-fim/fim/event"
 	"github.com/falco-fim/fim/links"
 	"github.com/falco-fim/fim/watch"
@@ -76,7 +77,7 @@ func (l *linked) begin(t *testing.T) {
 // want checks as which path of the directory the file is watched, "" for none.
 func (l *linked) want(t *testing.T, name string) {
 	t.Helper()
-	by, ok := l.alias(l.id.Dev, l.id.Inode, []byte(l.dir+"/out/a"))
+	by, ok := l.alias(bpf.Numbers{Dev: l.id.Dev, Inode: l.id.Inode}, []byte(l.dir+"/out/a"))
 	if name == "" {
 		if ok {
 			t.Errorf("it is watched as %s", by.Host)

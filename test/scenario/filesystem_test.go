@@ -34,8 +34,13 @@ var filesystems = []filesystem{
 	{name: "xfs", mkfs: []string{"mkfs.xfs", "-q", "-f", "-i", "nrext64=0", "-l", "size=14m", "--unsupported"}, size: 128 << 20},
 	{name: "vfat", mkfs: []string{"mkfs.vfat"}, size: 32 << 20},
 	{name: "overlay"},
+	{name: ofRoot},
 	{name: "btrfs", mkfs: []string{"mkfs.btrfs", "-q", "-f"}, size: 128 << 20},
 }
+
+// ofRoot is the filesystem that the root directory is on, whatever that is: nothing is
+// mounted.
+const ofRoot = "root"
 
 // wanted returns the filesystem called name. One that this machine has no
 // means for skips the test, which test/skips.txt must allow.
@@ -46,6 +51,9 @@ func wanted(t *testing.T, name string) filesystem {
 		t.Fatalf("no filesystem %q; add it to the table", name)
 	}
 	f := filesystems[i]
+	if f.name == ofRoot {
+		return f
+	}
 	if f.mkfs != nil {
 		if _, err := exec.LookPath(f.mkfs[0]); err != nil {
 			t.Skipf("%s is not installed", f.mkfs[0])
@@ -68,6 +76,8 @@ func (f filesystem) mount(dir, image string) error {
 		return err
 	}
 	switch {
+	case f.name == ofRoot:
+		return nil
 	case f.name == "overlay":
 		return mountOverlay(dir)
 	case f.mkfs == nil:

@@ -91,7 +91,7 @@ const few = `attributes-(acl|mode|xattr)|container-(bind|overlay)|create-write-c
 const lacking = `attributes-(flags.*|idmapped)|open-by-handle-cold|refused-flags`
 
 // layered is what overlayfs does in other ways than the filesystem of its layers.
-const layered = `create-write-close|link-inside|names-every-operation|rename-(exchange|inside)|write-open-truncate`
+const layered = `create-write-close|link-(inside|alias-.*)|names-every-operation|rename-(exchange|inside)|write-open-truncate`
 
 // subvolumes are what btrfs does by itself, by functions that kernels differ in.
 const subvolumes = `subvolume-(above-a-pattern|made-and-removed)`
@@ -102,7 +102,7 @@ const lettered = `vfat-.*|create-write-close|rename-(inside|over)|rmtree|tree-mo
 // landing is what every change runs; `make test-vm` runs every script on tmpfs, the
 // whole is `make test-all`.
 var landing = []guest{
-	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", `subvolume-.*|identity-(inode-reused|snapshot.*)|write-reflink`}, {"vfat", lettered}, {"overlay", layered}}},
+	{"6.12", []run{{"tmpfs", every}, {"ext4", lacking}, {"btrfs", `subvolume-.*|identity-(inode-reused|snapshot.*)|link-alias-gone|write-reflink`}, {"vfat", lettered}, {"overlay", layered}}},
 	{"5.10", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}}},
 	{"6.1", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}}},
 	{"7.2", []run{{"tmpfs", few}, {"ext4", `attributes-flags`}, {"btrfs", subvolumes}, {"xfs", `write-reflink`}}},
@@ -110,7 +110,7 @@ var landing = []guest{
 
 // stored is what depends on how a filesystem stores files: contents, attributes, numbers
 // and what the kernel forgets and finds again.
-const stored = `attributes-.*|create-.*|identity-(inode-reused|snapshot.*)|link-inside|mknod-kinds|names-every-operation|open-by-handle.*|` +
+const stored = `attributes-.*|create-.*|identity-(inode-reused|snapshot.*)|link-(alias-gone|inside)|mknod-kinds|names-every-operation|open-by-handle.*|` +
 	`refused-(flags|told)|rename-(exchange|inside|over)|unlink-open-file|write-.*`
 
 // matrixRuns are the whole: every script on what has all that filesystems have, and on what keeps
