@@ -164,7 +164,7 @@ func (b *Backend) match(r *raw, e *event.Event) bool {
 		how, seen = max(how, from.how), seen || from.seen
 		defer b.moved(r, from, side)
 	}
-	if how == notOurs && (r.has(trampolinesFlagFLAG_ALIAS) || seen && (r.Now.Nlink > 1 || r.follows())) {
+	if how == notOurs && (r.has(trampolinesFlagFLAG_ALIAS) || seen && (r.otherwiseNamed() || r.follows())) {
 		return b.alias(r, e) // also where the kernel side took this name for a watched one
 	}
 	if how == notOurs && seen {

@@ -48,6 +48,14 @@ func (r *raw) placeable() bool {
 	return !r.has(trampolinesFlagFLAG_UNATTACHED) && !r.has(trampolinesFlagFLAG_CUT) && !r.has(trampolinesFlagFLAG_UNSTABLE)
 }
 
+// otherwiseNamed says whether the file has more names than the one that was used.
+func (r *raw) otherwiseNamed() bool {
+	if event.Op(r.Op) == event.OpUnlink && r.Error == 0 {
+		return r.Now.Nlink > 0 // without that name
+	}
+	return r.Now.Nlink > 1
+}
+
 // dev is the device of the filesystem.
 func (r *raw) dev() uint64 { return encoded(r.Dev) }
 
