@@ -41,8 +41,9 @@ type Options struct {
 	// Place appends to dst every host path by which (device as st_dev, path
 	// inside the filesystem) is visible. The paths are valid until the next call.
 	// at is when it was used, on CLOCK_BOOTTIME in nanoseconds: a path that was
-	// not true then must not be among them.
-	Place func(dst []Place, at, dev uint64, inFS []byte) []Place
+	// not true then must not be among them. moves says that it is a directory which was
+	// renamed, and takes what may be watched along.
+	Place func(dst []Place, at, dev uint64, inFS []byte, moves bool) []Place
 	// Who is told, with each event, which process acts. started is its start in
 	// nanoseconds since boot, which tells whether a process of that pid is the same
 	// one; told says that the kernel side told all there is to know. Nil: nobody asks.

@@ -215,7 +215,7 @@ func (b *Backend) place(r *raw, names []byte, e *event.Event, s *sighting) (inFS
 	start := len(p.buf)
 	p.buf = rooted(appendPath(p.buf, names), start)
 	inFS = p.buf[start:]
-	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS)
+	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS, r.movesTree())
 	s.seen = len(p.places) > 0
 	if slices.Contains(naming, event.Op(r.Op)) && slices.ContainsFunc(p.places, Place.isMountpoint) {
 		b.unbind(r, inFS)
@@ -236,10 +236,10 @@ func (b *Backend) unbind(r *raw, inFS []byte) {
 	p := &b.paths
 	leaf := bytes.LastIndexByte(inFS, '/')
 	names := map[string]bool{}
-	for _, above := range b.o.Place(nil, r.Time, r.dev(), inFS[:max(1, leaf)]) {
+	for _, above := range b.o.Place(nil, r.Time, r.dev(), inFS[:max(1, leaf)], false) {
 		names[strings.TrimSuffix(string(above.Host), "/")+string(inFS[leaf:])] = true
 	}
-	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS) // the last call has taken their memory
+	p.places = b.o.Place(p.places[:0], r.Time, r.dev(), inFS, r.movesTree()) // the last call has taken their memory
 	p.places = slices.DeleteFunc(p.places, func(q Place) bool { return q.isMountpoint() && !names[string(q.Host)] })
 }
 
@@ -276,7 +276,7 @@ func (b *Backend) below(r *raw, names []byte, e *event.Event, s *sighting) {
 		p.buf = appendPath(p.buf, names)
 	}
 	p.buf = rooted(p.buf, start)
-	p.places = b.o.Place(p.places[:0], r.Time, encoded(r.LayerDev), p.buf[start:])
+	p.places = b.o.Place(p.places[:0], r.Time, encoded(r.LayerDev), p.buf[start:], r.movesTree())
 	var there event.Event
 	path, concerns := b.choose(r, &there)
 	if len(p.places) == 0 || s.seen && concerns <= s.how || concerns == notOurs && b.shown(r, names) {
@@ -291,7 +291,7 @@ func (b *Backend) below(r *raw, names []byte, e *event.Event, s *sighting) {
 
 // shown says whether the host has a path of it now: then it was only not known which one held.
 func (b *Backend) shown(r *raw, names []byte) bool {
-	return len(b.o.Place(nil, math.MaxUint64, r.dev(), rooted(appendPath(nil, names), 0))) > 0
+	return len(b.o.Place(nil, math.MaxUint64, r.dev(), rooted(appendPath(nil, names), 0), false)) > 0
 }
 
 // overlayName is how mount tables call overlayfs.

@@ -112,6 +112,8 @@ func (b *Backend) gone(r *raw) {
 	}
 }
 
+func (r *raw) movesTree() bool { return event.Op(r.Op) == event.OpRename && r.isDirectory() }
+
 func (r *raw) isDirectory() bool { return event.TypeOf(uint32(r.Now.Mode)) == event.TypeDirectory }
 
 // volume tells apart what has the same number: in btrfs it is the device of the

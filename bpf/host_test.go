@@ -31,7 +31,7 @@ func guest(args []string) error {
 		return err
 	}
 	o := Options{Set: set, Ops: []event.Op{event.OpCreate, event.OpMkdir}, HostRoot: args[0],
-		Place: func(dst []Place, _, _ uint64, _ []byte) []Place { return dst }} // then the kernel side's word counts
+		Place: func(dst []Place, _, _ uint64, _ []byte, _ bool) []Place { return dst }} // then the kernel side's word counts
 	flavoursUnderTest(&o)
 	b, err := Open(o)
 	if err != nil {

@@ -158,7 +158,7 @@ func actor(name string, args ...string) *exec.Cmd {
 func step(words ...string) string { return strings.Join(words, "\x1f") }
 
 // hostMounts are the mounts of this process's namespace.
-func hostMounts(t testing.TB) ([]Mount, func([]Place, uint64, uint64, []byte) []Place) {
+func hostMounts(t testing.TB) ([]Mount, func([]Place, uint64, uint64, []byte, bool) []Place) {
 	infos, err := mountinfo.GetMounts(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func hostMounts(t testing.TB) ([]Mount, func([]Place, uint64, uint64, []byte) []
 	for _, m := range infos {
 		mounts = append(mounts, Mount{Dev: unix.Mkdev(uint32(m.Major), uint32(m.Minor)), Root: m.Root, Point: m.Mountpoint, FSType: m.FSType})
 	}
-	return mounts, func(dst []Place, _, dev uint64, inFS []byte) []Place {
+	return mounts, func(dst []Place, _, dev uint64, inFS []byte, _ bool) []Place {
 		for i, m := range mounts {
 			if m.Dev != dev {
 				continue

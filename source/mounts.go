@@ -149,8 +149,9 @@ func (m *mounts) kernel() []bpf.Mount {
 // younger than the last look. Of an event from between the two tables' times it is not
 // known which held, unless what came had come by then. Where paths only came, the kernel side is the witness: it sends
 // what those make watched. Where one went, only those count that both tables have,
-// and if none of them is watched, the one that made the event ours is not known.
-func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place {
+// and if none of them is watched, the one that made the event ours is not known. A
+// directory that moves is ours by what it leads to as well.
+func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte, moves bool) []bpf.Place {
 	if at > m.now.until {
 		m.check()
 	}
@@ -171,7 +172,8 @@ func (m *mounts) place(dst []bpf.Place, at, dev uint64, inFS []byte) []bpf.Place
 		return dst
 	}
 	both := slices.DeleteFunc(dst[start:], func(p bpf.Place) bool { return !hasPlace(old, p) })
-	if !slices.ContainsFunc(both, m.watched) {
+	leads := func(p bpf.Place) bool { return moves && m.set.Reaches(p.Host) }
+	if !slices.ContainsFunc(both, m.watched) && !slices.ContainsFunc(both, leads) {
 		return dst[:start]
 	}
 	return dst[:start+len(both)]

@@ -89,9 +89,14 @@ var attempts = []string{"btrfs"}
 // limitDevice says where the device that stat(2) shows is not known: that of a subvolume
 // of btrfs where the kernel tells nobody the types of the module.
 func limitDevice(e *Expect, fs string) {
-	if _, err := os.Stat("/sys/kernel/btf/btrfs"); fs == "btrfs" && err != nil {
+	if deviceless(fs) {
 		e.Record["dev"] = absent
 	}
+}
+
+func deviceless(fs string) bool {
+	_, err := os.Stat("/sys/kernel/btf/btrfs")
+	return fs == "btrfs" && err != nil
 }
 
 // repeatable are the operations that a process may do to a file again with nothing in

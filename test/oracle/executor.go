@@ -24,7 +24,7 @@ var calls = map[string]func(*executor, Call) ([]Fact, error){
 	"create": (*executor).create, "write": (*executor).write, "truncate": (*executor).truncate, "ftruncate": (*executor).ftruncate,
 	"read": (*executor).read, "tmpfile": (*executor).tmpfile,
 	"unlink": (*executor).unlink, "rename": (*executor).rename, "exchange": (*executor).rename, "mkdir": (*executor).mkdir, "rmdir": (*executor).rmdir,
-	"link": (*executor).link, "symlink": (*executor).symlink, "mknod": (*executor).mknod,
+	"link": (*executor).link, "visit": (*executor).visit, "symlink": (*executor).symlink, "mknod": (*executor).mknod,
 	"chmod": (*executor).chmod, "chown": (*executor).chown, "utimes": (*executor).utimes,
 	"setxattr": (*executor).setxattr, "removexattr": (*executor).removexattr,
 	"hold": (*executor).hold, "held-write": (*executor).heldWrite, "held-truncate": (*executor).heldTruncate, "drop": (*executor).drop,

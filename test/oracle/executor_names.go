@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,29 @@ func (*executor) link(c Call) ([]Fact, error) {
 	}
 	st, _ := lstat(c.B)
 	return []Fact{{Op: "link", At: atB, From: atA, File: st, Size: unsized, Old: unsized}}, nil
+}
+
+// visit changes a file through a name that it has for that alone.
+func (e *executor) visit(c Call) ([]Fact, error) {
+	facts, err := e.link(c)
+	if err != nil {
+		return nil, err
+	}
+	changes := []func(*executor, Call) ([]Fact, error){
+		(*executor).chmod, (*executor).chown, (*executor).utimes, (*executor).truncate, (*executor).setxattr,
+	}
+	for _, do := range []func(*executor, Call) ([]Fact, error){changes[c.N%len(changes)], (*executor).unlink} {
+		more, err := do(e, Call{A: c.B, N: c.N})
+		var errno unix.Errno
+		if err != nil && !errors.As(err, &errno) {
+			return nil, err
+		}
+		for _, fact := range more { // none where it was refused
+			fact.At = atB
+			facts = append(facts, fact)
+		}
+	}
+	return facts, nil
 }
 
 // rename may replace, not replace, or exchange. Of two names of one file it does

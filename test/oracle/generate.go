@@ -14,7 +14,7 @@ var weights = []struct {
 	weight int
 }{
 	{"create", 22}, {"write", 12}, {"truncate", 4}, {"ftruncate", 4}, {"read", 2},
-	{"unlink", 9}, {"rename", 14}, {"mkdir", 8}, {"rmdir", 4}, {"link", 6}, {"symlink", 3}, {"mknod", 3}, {"tmpfile", 2},
+	{"unlink", 9}, {"rename", 14}, {"mkdir", 8}, {"rmdir", 4}, {"link", 4}, {"visit", 4}, {"symlink", 3}, {"mknod", 3}, {"tmpfile", 2},
 	{"chmod", 4}, {"chown", 3}, {"utimes", 3}, {"setxattr", 4}, {"removexattr", 3},
 	{"hold", 4}, {"held-write", 6}, {"held-truncate", 2}, {"drop", 3},
 	{moveHub, 3}, {moveNest, 3}, {swapHubs, 1},

@@ -20,6 +20,7 @@ func (w *worker) remount(s Step) error {
 	if err := w.sync(); err != nil {
 		return err
 	}
+	w.world.turn++
 	w.world.fresh = !w.backend.late && w.names == w.world.host && s.N/64%2 == 0
 	do := map[string]func(Step) error{bindPart: w.bindPart, coverArea: w.coverArea, unmount: w.unmount}
 	if err := do[s.Do](s); err != nil {
@@ -79,7 +80,7 @@ func (w *worker) mount(s Step, c Call, m *mounted) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w.told(s, answer, map[Spot]place{atB: w.mountpoint(m)})
+	w.told(s, answer, map[Spot]place{atB: w.mountpoint(m)}, nil)
 	done := len(answer.Facts) > 0
 	if done {
 		w.names.attach(m)
@@ -97,7 +98,7 @@ func (w *worker) mkdirs(s Step, at, rel string) error {
 			return err
 		}
 		via, rel := w.names.find(at)
-		w.told(s, answer, map[Spot]place{atA: w.world.place(w.names, via, rel)})
+		w.told(s, answer, map[Spot]place{atA: w.world.place(w.names, via, rel)}, nil)
 	}
 	return nil
 }
@@ -118,7 +119,7 @@ func (w *worker) unmount(s Step) error {
 	if err != nil {
 		return err
 	}
-	w.told(s, answer, map[Spot]place{atB: w.mountpoint(m)})
+	w.told(s, answer, map[Spot]place{atB: w.mountpoint(m)}, nil)
 	if len(answer.Facts) > 0 {
 		w.names.detach(m)
 		if w.names == w.world.host {

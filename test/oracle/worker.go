@@ -20,6 +20,8 @@ type worker struct {
 	held  *entry
 	// opening is what was told of the file that is held.
 	opening *opening
+	// kin are the names of its files.
+	kin     kin
 	watched patterns
 	backend backend
 	// quiet waits until nothing is left that a backend could merge with what comes.
@@ -53,7 +55,7 @@ func (w *worker) do(s Step) error {
 	if w.held != nil {
 		spots[held] = w.world.place(w.names, w.held.via, w.held.at())
 	}
-	w.told(s, answer, spots)
+	w.told(s, answer, spots, map[Spot]ownName{atA: a, atB: b})
 	w.follow(s, a, b, at, answer)
 	return nil
 }
@@ -81,8 +83,9 @@ func (w *worker) move(s Step) error {
 	}
 	if len(answer.Facts) > 0 {
 		m.commit()
+		w.world.turn++
 	}
-	w.told(s, answer, map[Spot]place{atA: at, atB: bt})
+	w.told(s, answer, map[Spot]place{atA: at, atB: bt}, nil)
 	return nil
 }
 
@@ -100,8 +103,8 @@ func (w *worker) spot(m *mounted, rel string) place {
 	return p
 }
 
-// told adds what must be told of an answer.
-func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
+// told adds what must be told of an answer. names are the worker's own ones that it is of.
+func (w *worker) told(s Step, a Answer, spots map[Spot]place, names map[Spot]ownName) {
 	w.ops++
 	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid, fresh: w.world.fresh}
 	opened := &opening{first: unsized}
@@ -117,15 +120,48 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place) {
 		t := o.note(&f, w.watched.covers(host), doubted, time.Now())
 		e, ok := scene.expects(f)
 		if alias && (!ok || e.Maybe) {
-			w.expect(s, f, scene.aliased(f, maps.Clone(e.Record)), manner{maybe: true}, at)
+			sure := !ok && w.knows(f, at.tree, names)
+			w.expect(s, f, scene.aliased(f, maps.Clone(e.Record)), manner{maybe: !sure}, at)
 		}
 		if ok {
 			w.expect(s, f, e, t, at)
 		}
+		w.relate(f, spots, names)
 	}
 	if s.Do == "hold" && w.held == nil {
 		w.opening = opened
 	}
+}
+
+// knows tells whether fim must know that the file of a fact is watched by another name. Of
+// an open file it depends on what was told before, and where the kernel does not tell its
+// device on whether its names are still there.
+func (w *worker) knows(f Fact, t *tree, names map[Spot]ownName) bool {
+	if f.Open || f.Maybe || w.world.fresh || f.At == held || names == nil || deviceless(t.fs) {
+		return false
+	}
+	used := []ownName{names[f.At]}
+	if f.From != none {
+		used = append(used, names[f.From])
+	}
+	return w.kin.reaches(fileID{t, f.File.Ino, f.File.Dev}, w.world.turn, used...)
+}
+
+// relate takes in what a fact tells of names.
+func (w *worker) relate(f Fact, spots map[Spot]place, names map[Spot]ownName) {
+	if names == nil || f.At == held || f.Open {
+		return
+	}
+	var watched []ownName
+	for _, spot := range []Spot{f.At, f.From} {
+		host, _ := w.watched.choose(spots[spot].hosts, false)
+		there := spot == f.At && f.Op != "unlink" || spot == f.From && f.Op == "link"
+		if there && !f.Maybe && !w.world.fresh && w.watched.covers(host) {
+			watched = append(watched, names[spot])
+		}
+	}
+	at := spots[f.At]
+	w.kin.learn(f, fileID{at.tree, f.File.Ino, f.File.Dev}, w.world.turn, names[f.At], names[f.From], watched...)
 }
 
 func (w *worker) expect(s Step, f Fact, e Expect, m manner, at place) {

@@ -33,6 +33,8 @@ type World struct {
 	host, own *namespace
 	// left is the last mount that showed a filesystem on the host, where it does no more.
 	left map[*tree]*mounted
+	// turn counts the moves of directories and the changes of mounts.
+	turn int
 	// fresh says that fim may not have seen the last change of mounts.
 	fresh bool
 }
