@@ -123,7 +123,7 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place, names map[Spot]own
 			sure := !ok && w.knows(f, at.tree, names)
 			w.expect(s, f, scene.aliased(f, maps.Clone(e.Record)), manner{maybe: !sure}, at)
 		}
-		if ok {
+		if ok || f.Op == "close" && o.murky {
 			w.expect(s, f, e, t, at)
 		}
 		w.relate(f, spots, names)
