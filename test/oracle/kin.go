@@ -36,19 +36,21 @@ func (k *kin) reaches(id fileID, turn int, used ...ownName) bool {
 
 // learn takes in a fact, and of the names that it tells those that are watched.
 func (k *kin) learn(f Fact, id fileID, turn int, at, from ownName, watched ...ownName) {
-	switch {
-	case typeOf(f.File.Mode) == "directory":
+	if f.File.Mode&unix.S_IFMT == unix.S_IFDIR {
 		k.moved(id.tree, at, from)
-	case f.Op == "unlink":
+		return
+	}
+	switch f.Op {
+	case "unlink":
 		k.gone(id.tree, at)
 		if f.File.Nlink < 2 {
 			delete(k.names, id)
 		}
-	case f.Op == "rename":
+	case "rename":
 		k.gone(id.tree, at)
 		delete(k.names[id], from)
 	}
-	if f.File.Nlink < 2 || f.File.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if f.File.Nlink < 2 {
 		return
 	}
 	for _, name := range watched {

@@ -102,17 +102,23 @@ func boot(ctx context.Context, kernel string, processors int, dir, script string
 	return console.String(), r, err
 }
 
+// prepare returns the plan that the flags ask for, all scripts, and the directory of the
+// programs.
+func prepare(t *testing.T, names string) (plan []guest, scripts []scenario.Script, dir string) {
+	t.Helper()
+	plan, err := choose(asked(), *kernelFlag, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scripts, err = scenario.Scripts(); err != nil {
+		t.Fatal(err)
+	}
+	return plan, scripts, payload(t)
+}
+
 func TestScenariosOnKernels(t *testing.T) {
 	t.Parallel()
-	plan, err := choose(asked(), *kernelFlag, *scriptsFlag)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scripts, err := scenario.Scripts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := payload(t)
+	plan, scripts, dir := prepare(t, *scriptsFlag)
 	var all matrix
 	t.Cleanup(func() { show(t, &all) }) // when the guests have ended
 	for _, k := range plan {

@@ -5,7 +5,6 @@ package vm
 import (
 	"testing"
 
-	"github.com/falco-fim/fim/test/scenario"
 	"github.com/falco-fim/fim/test/vm/gotest"
 )
 
@@ -29,15 +28,7 @@ const rooted = `attributes-mode|create-write-close|exec|identity-inode-reused|li
 // scripts ask for throughout.
 func TestScriptsOnAHostWhoseRootIsAnOverlay(t *testing.T) {
 	t.Parallel()
-	plan, err := choose(asked(), *kernelFlag, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	scripts, err := scenario.Scripts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := payload(t)
+	plan, scripts, dir := prepare(t, "")
 	for _, k := range plan {
 		if k.kernel == "5.10" || asked() == each && k.kernel != "6.12" {
 			continue
