@@ -130,6 +130,7 @@ const (
 	probesVarContainers                        = "containers"
 	probesVarControl                           = "control"
 	probesVarFollow                            = "follow"
+	probesVarKeepers                           = "keepers"
 	probesVarMayOpenAt                         = "may_open_at"
 	probesVarMountLock                         = "mount_lock"
 	probesVarNobody                            = "nobody"
@@ -332,6 +333,7 @@ type probesVariableSpecs struct {
 	Containers           *ebpf.VariableSpec `ebpf:"containers"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
 	Follow               *ebpf.VariableSpec `ebpf:"follow"`
+	Keepers              *ebpf.VariableSpec `ebpf:"keepers"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
 	Nobody               *ebpf.VariableSpec `ebpf:"nobody"`
@@ -467,6 +469,7 @@ type probesVariables struct {
 	Containers           *ebpf.Variable `ebpf:"containers"`
 	Control              *ebpf.Variable `ebpf:"control"`
 	Follow               *ebpf.Variable `ebpf:"follow"`
+	Keepers              *ebpf.Variable `ebpf:"keepers"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
 	Nobody               *ebpf.Variable `ebpf:"nobody"`

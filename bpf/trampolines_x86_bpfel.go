@@ -719,6 +719,7 @@ const (
 	trampolinesVarContainers                        = "containers"
 	trampolinesVarControl                           = "control"
 	trampolinesVarFollow                            = "follow"
+	trampolinesVarKeepers                           = "keepers"
 	trampolinesVarMayOpenAt                         = "may_open_at"
 	trampolinesVarMountLock                         = "mount_lock"
 	trampolinesVarNobody                            = "nobody"
@@ -932,6 +933,7 @@ type trampolinesVariableSpecs struct {
 	Containers           *ebpf.VariableSpec `ebpf:"containers"`
 	Control              *ebpf.VariableSpec `ebpf:"control"`
 	Follow               *ebpf.VariableSpec `ebpf:"follow"`
+	Keepers              *ebpf.VariableSpec `ebpf:"keepers"`
 	MayOpenAt            *ebpf.VariableSpec `ebpf:"may_open_at"`
 	MountLock            *ebpf.VariableSpec `ebpf:"mount_lock"`
 	Nobody               *ebpf.VariableSpec `ebpf:"nobody"`
@@ -1067,6 +1069,7 @@ type trampolinesVariables struct {
 	Containers           *ebpf.Variable `ebpf:"containers"`
 	Control              *ebpf.Variable `ebpf:"control"`
 	Follow               *ebpf.Variable `ebpf:"follow"`
+	Keepers              *ebpf.Variable `ebpf:"keepers"`
 	MayOpenAt            *ebpf.Variable `ebpf:"may_open_at"`
 	MountLock            *ebpf.Variable `ebpf:"mount_lock"`
 	Nobody               *ebpf.Variable `ebpf:"nobody"`

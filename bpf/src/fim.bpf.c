@@ -143,7 +143,7 @@ SEC("raw_tp/sched_process_exit") int process_exit(void *ctx)
 	if (resolves && counted)
 		leave(counted, tid);
 	else
-		bpf_map_delete_elem(&stashes, &tid);
+		drop(tid);
 	arrived(tid);
 	return 0;
 }

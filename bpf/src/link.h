@@ -43,8 +43,10 @@ static __always_inline void on_link(struct call *call)
 	deed.error = ended(counted, call);
 	from = linked(counted, old);
 	dir = dir_state(counted, new);
-	if (from == DEAD && dir == DEAD)
+	if (from == DEAD && dir == DEAD) {
+		moot(new);
 		return;
+	}
 	deed.mnt = take_mount(new);
 	deed.state = name_state(dir, new);
 	if (from == ALIAS && !accepts(deed.state))

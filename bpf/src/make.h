@@ -46,8 +46,10 @@ static __always_inline int ended(struct counters *counted, struct call *call)
 // to be told. It ends what phase one kept.
 static __always_inline bool concerns(struct counters *counted, struct deed *deed, u32 state)
 {
-	if (state == DEAD && deed->state != ALIAS)
+	if (state == DEAD && deed->state != ALIAS) {
+		moot(deed->dentry);
 		return false;
+	}
 	deed->mnt = take_mount(deed->dentry);
 	state = name_state(state, deed->dentry);
 	if (accepts(state) || deed->state != ALIAS)

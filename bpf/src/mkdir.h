@@ -47,7 +47,7 @@ static __always_inline void refused(struct dentry *dentry, struct call *call)
 		return;
 	deed.mnt = stash->mnt;
 	deed.dentry = (void *)stash->parent;
-	bpf_map_delete_elem(&stashes, &tid);
+	drop(tid);
 	if (deed.error == NOT_TOLD || !attempt || untold(&deed))
 		return;
 	deed.state = ask(deed.dentry);

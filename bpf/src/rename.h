@@ -211,8 +211,10 @@ static __always_inline void on_move(struct dentry *from, struct dentry *to, bool
 	}
 	if (moves_directory(from, to, exchange))
 		move_begins(counted, old, new, from, exchange ? to : NULL);
-	if (dead && !is_alias(deed.inode) && !displaces(replaced, exchange))
+	if (dead && !is_alias(deed.inode) && !displaces(replaced, exchange)) {
+		moot(from);
 		return;
+	}
 	moves(&deed, from, old, new);
 	tell_move(counted, &deed, from, replaced, old, new, exchange);
 	if (following_trees()) {
@@ -256,8 +258,10 @@ static __always_inline void was_refused(struct counters *counted, struct call *c
 	u32 old = dir_state(counted, from), new = dir_state(counted, to);
 
 	deed.error = ended(counted, call);
-	if (old == DEAD && new == DEAD && !is_alias(deed.inode) && !is_alias(other))
+	if (old == DEAD && new == DEAD && !is_alias(deed.inode) && !is_alias(other)) {
+		moot(from);
 		return;
+	}
 	old = name_state(old, from);
 	new = name_state(new, to);
 	moves(&deed, from, old, new);
@@ -297,7 +301,7 @@ static __always_inline void on_renamed(struct call *call)
 		return;
 	if (stash->parent != (u64)fetch(from, d_parent) || stash->ino != fetch(from, d_name.hash))
 		count(counted->lost_outcome);
-	bpf_map_delete_elem(&stashes, &tid);
+	drop(tid);
 }
 
 // on_twin voids the tags a second time. A probe is skipped on a CPU where a task

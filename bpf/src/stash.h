@@ -7,6 +7,7 @@
 //
 // A stash that is still there when the thread begins something else, or ends,
 // is of an operation whose end was not seen: it is counted, and told as lost.
+// So each commit ends what was kept for it, also where it finds nothing watched.
 
 #ifndef FIM_STASH_H
 #define FIM_STASH_H
@@ -17,11 +18,23 @@
 // then what is left behind was missed.
 const volatile u32 resolves = 0;
 
+// The threads that have kept something, each at its number modulo how many there is room
+// for: two that share a place hide one of them.
+#define KEEPERS 4096
+u32 keepers[KEEPERS];
+
 // outlives says whether a stash may rightly be left behind: changes of attributes may
 // fail before they begin.
 static __always_inline bool outlives(struct stash *stash)
 {
 	return stash->op >= OP_CHMOD || stash->op == OP_TRUNCATE;
+}
+
+// drop ends what the thread kept.
+static __always_inline void drop(u32 tid)
+{
+	latest(keepers[tid % KEEPERS]) = 0;
+	bpf_map_delete_elem(&stashes, &tid);
 }
 
 // leave drops what the thread left behind.
@@ -33,7 +46,7 @@ static __always_inline void leave(struct counters *counted, u32 tid)
 		return;
 	if (!outlives(stash))
 		count(counted->lost_outcome);
-	bpf_map_delete_elem(&stashes, &tid);
+	drop(tid);
 }
 
 static __always_inline void keep(struct counters *counted, struct stash *stash)
@@ -46,6 +59,7 @@ static __always_inline void keep(struct counters *counted, struct stash *stash)
 		count(counted->lost_map);
 	else
 		count(counted->emitted);
+	latest(keepers[tid % KEEPERS]) = tid;
 }
 
 // begins is the first phase of a change of dentry, which is, or will be, in
@@ -161,7 +175,7 @@ static __always_inline void take(struct dentry *dentry, struct stash *copy)
 	if (!stash || stash->parent != (u64)fetch(dentry, d_parent))
 		return;
 	*copy = *stash;
-	bpf_map_delete_elem(&stashes, &tid);
+	drop(tid);
 }
 
 // take_mount is the mount that phase one kept for this dentry, or 0.
@@ -171,6 +185,17 @@ static __always_inline u64 take_mount(struct dentry *dentry)
 
 	take(dentry, &stash);
 	return stash.mnt;
+}
+
+// moot ends what phase one kept for this dentry, where the commit finds nothing watched any
+// more: meanwhile its directory was moved out, the file's other name was removed, or a survey
+// has found what a new mount is.
+static __always_inline void moot(struct dentry *dentry)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+
+	if (latest(keepers[tid % KEEPERS]) == tid && stash_of(dentry))
+		drop(tid);
 }
 
 // dir_state is the state of the directory of dentry.

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() { actors["held"] = held }
+
+// held is an actor whose second argument is a step that waits, in the midst of it, for the
+// lock of the file that is the first. The third is a step that another thread takes
+// meanwhile, and the fourth one that the thread of the second takes when that is over.
+func held(args []string) error {
+	release, err := lockInode(args[0])
+	if err != nil {
+		return err
+	}
+	tid, done := make(chan int), make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		tid <- unix.Gettid()
+		done <- errors.Join(act(strings.Split(args[1], "\x1f")), act(strings.Split(args[3], "\x1f")))
+	}()
+	if err := waitUntilBlocked(<-tid); err != nil {
+		return err
+	}
+	if err := act(strings.Split(args[2], "\x1f")); err != nil {
+		return err
+	}
+	return errors.Join(release(), <-done)
+}
+
+// waitUntilBlocked returns when a thread of this process waits for a lock in the kernel; see
+// proc_pid_stat(5).
+func waitUntilBlocked(tid int) error {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid))
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(text, []byte(") D ")) {
+			return nil
+		}
+	}
+	return errors.New("the step does not wait")
+}
+
+// What lockInode needs of userfaultfd(2), see include/uapi/linux/userfaultfd.h.
+type (
+	uffdAPI      struct{ api, features, ioctls uint64 }
+	uffdRegister struct{ start, length, mode, ioctls uint64 }
+	uffdZero     struct {
+		start, length, mode uint64
+		zeroed              int64
+	}
+)
+
+const (
+	uffdioAPI      = 0xc018aa3f
+	uffdioRegister = 0xc020aa00
+	uffdioZeropage = 0xc020aa04
+	uffdMissing    = 1
+	uffdVersion    = 0xaa
+)
+
+func ioctl(fd int, request uintptr, arg unsafe.Pointer) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg)); errno != 0 {
+		return fmt.Errorf("ioctl %#x of userfaultfd: %w", request, errno)
+	}
+	return nil
+}
+
+// lockInode holds the lock of a file, by a write(2) whose buffer is a page that is not there
+// until release is called; of a directory, by getdents64(2).
+func lockInode(path string) (release func() error, err error) {
+	n, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return nil, fmt.Errorf("userfaultfd: %w", errno)
+	}
+	faults := int(n)
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, err
+	}
+	start, length := uint64(uintptr(unsafe.Pointer(&page[0]))), uint64(len(page))
+	call := unix.Write
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.EISDIR) {
+		call = unix.Getdents
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	}
+	if err := errors.Join(err, ioctl(faults, uffdioAPI, unsafe.Pointer(&uffdAPI{api: uffdVersion})),
+		ioctl(faults, uffdioRegister, unsafe.Pointer(&uffdRegister{start: start, length: length, mode: uffdMissing}))); err != nil {
+		return nil, err
+	}
+	written := make(chan error)
+	go func() {
+		_, err := call(fd, page)
+		written <- errors.Join(err, unix.Close(fd))
+	}()
+	var message [32]byte // struct uffd_msg: the only one is of that page
+	if _, err := unix.Read(faults, message[:]); err != nil {
+		return nil, err
+	}
+	return func() error {
+		return errors.Join(ioctl(faults, uffdioZeropage, unsafe.Pointer(&uffdZero{start: start, length: length})), <-written)
+	}, nil
+}
+
+// An operation that begins in a watched directory and ends when that has been moved out is
+// none in it, and nothing is lost. Phase one kept its mount all the same.
+func TestAnOperationThatEndsElsewhereIsNoLoss(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		holds string
+		step  func(in func(string) string) string
+	}{
+		{"link", "out/f", func(in func(string) string) string { return step("link", in("out/f"), in("in/a/b/g")) }},
+		{"rename", "in/a/b/f", func(in func(string) string) string { return step("rename", in("in/a/b/f"), in("in/a/b/g")) }},
+		{"refused rename", "in/a/b/full", func(in func(string) string) string {
+			return step("refused", "rename", in("in/a/b/d"), in("in/a/b/full"))
+		}},
+		{"rmdir", "in/a/b/d", func(in func(string) string) string { return step("rmdir", in("in/a/b/d")) }},
+		{"unlink", "in/a/b/f", func(in func(string) string) string { return step("unlink", in("in/a/b/f")) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			in := func(name string) string { return filepath.Join(dir, name) }
+			makeDir(t, in("in/a/b/d"))
+			makeDir(t, in("in/a/b/full/d"))
+			makeDir(t, in("out"))
+			for _, name := range []string{"in/a/b/f", "out/f"} {
+				if err := os.WriteFile(in(name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b := openBlind(t, "", in("in"))
+			if out, err := actor("held", in(row.holds), row.step(in), step("rename", in("in/a"), in("out/a")), step("mkdir", in("in/end"))).Output(); err != nil {
+				t.Fatalf("the actor failed: %v %s", err, out)
+			}
+			equal(t, lines(drain(t, b, in("in/end")), dir), []string{"rename out/a from in/a"})
+		})
+	}
+}
