@@ -113,6 +113,8 @@ type Backend struct {
 	paths   paths
 	facts   facts
 
+	retellings retellings
+
 	processes processes
 
 	mu     sync.Mutex // guards what Stats and Close may touch at once

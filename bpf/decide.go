@@ -37,7 +37,7 @@ func (b *Backend) decide(r *raw, e *event.Event) bool {
 	b.paths.buf = b.paths.buf[:0]
 	ours := b.match(r, e)
 	b.gone(r)
-	if !ours {
+	if !ours || e.Op == event.OpModify && b.retellings.told(r) {
 		return false
 	}
 	e.Truncated = r.has(trampolinesFlagFLAG_CUT)

@@ -162,6 +162,7 @@ const (
 	trampolinesFlagFLAG_LOWER      trampolinesFlag = 131072
 	trampolinesFlagFLAG_ENDS       trampolinesFlag = 262144
 	trampolinesFlagFLAG_BENEATH    trampolinesFlag = 524288
+	trampolinesFlagFLAG_RETOLD     trampolinesFlag = 1048576
 	trampolinesFlagFLAG_ALIAS      trampolinesFlag = 32768
 )
 
@@ -588,6 +589,9 @@ type trampolinesWritten struct {
 	_      structs.HostLayout
 	Serial uint64
 	Last   uint64
+	Name   uint64
+	State  uint32
+	Epoch  uint32
 }
 
 // Names of all BPF objects in the ELF.

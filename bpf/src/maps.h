@@ -541,6 +541,9 @@ struct writer {
 struct written {
 	u64 serial;
 	u64 last;
+	u64 name;  // that the file had: its parent's address and its hash
+	u32 state; // and what that was taken for,
+	u32 epoch; // in that epoch
 };
 
 struct {

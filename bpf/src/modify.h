@@ -13,9 +13,10 @@
 // truncate(2), ftruncate and O_TRUNC pass notify_change: see setattr.h.
 // fallocate(2) passes vfs_fallocate as well.
 //
-// Reported once per open file and process and again after REARM: a descriptor
+// Reported once per open file, process and name, and again after REARM: a descriptor
 // handed to another process has its own event, a log open for weeks does not
-// stay silent.
+// stay silent, and what was written under a name that only looked like a watched
+// one takes nothing away from what is written under another.
 
 #ifndef FIM_MODIFY_H
 #define FIM_MODIFY_H
@@ -54,16 +55,34 @@ static __noinline struct dirty *soil(struct counters *counted, u64 file, u64 siz
 	return dirty;
 }
 
+// holds says whether what was reported last, in the same place, was known to be true of it
+// as now is: Go alone knows what came of a report in doubt, so that one is made again when
+// more is known.
+static __always_inline bool holds(struct written *last, struct written *now)
+{
+	if (last->state == UNKNOWN)
+		return now->state == UNKNOWN && now->epoch == last->epoch;
+	return now->state == last->state || now->state >= UNATTACHED;
+}
+
 // due says whether this process's writing through this file is to be reported
 // now, and notes that it was.
-static __always_inline bool due(u64 file, u64 serial)
+static __always_inline bool due(struct deed *deed, u64 file, u64 serial)
 {
+	struct dentry *dentry = deed->dentry;
 	struct writer writer = {file, bpf_get_current_pid_tgid() >> 32};
 	struct written *last = bpf_map_lookup_elem(&writers, &writer);
 	struct written now = {serial, bpf_ktime_get_ns()};
 
-	if (last && last->serial == serial && now.last - last->last < REARM)
-		return false;
+	now.name = address_of(fetch(dentry, d_parent)) + ((u64)fetch(dentry, d_name.hash) << 32);
+	now.state = deed->state;
+	now.epoch = latest(control.epoch);
+	if (last && last->serial == serial && last->name == now.name && now.last - last->last < REARM) {
+		if (holds(last, &now))
+			return false;
+		if (last->state == UNKNOWN)
+			deed->flags |= FLAG_RETOLD;
+	}
 	bpf_map_update_elem(&writers, &writer, &now, BPF_ANY);
 	return true;
 }
@@ -121,7 +140,7 @@ static __always_inline void on_modify(struct file *file, u32 flags, bool over)
 	if (over)
 		key = written_through(key); // fallocate(2) on overlayfs
 	dirty = soil(counted, key, fetch(o.inode, i_size), deed.mnt);
-	if (due(key, dirty ? dirty->serial : 0))
+	if (due(&deed, key, dirty ? dirty->serial : 0))
 		emit_modify(counted, &deed, dirty, over);
 }
 

@@ -58,6 +58,7 @@ enum flag {
 	FLAG_LOWER = 131072, // in a lower one
 	FLAG_ENDS = 262144,  // of a rename: the file that it replaced was followed
 	FLAG_BENEATH = 524288, // of overlayfs: `layer` is the path of the file itself, in a lower layer
+	FLAG_RETOLD = 1048576, // of a modify: the last one, while this was not known, may have been told
 	FLAG_ALIAS = 32768,  // the path is not watched; the file has another name, which may be
 };
 
