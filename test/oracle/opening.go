@@ -2,7 +2,10 @@
 
 package oracle
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // rearmed is when an open file that was told as modified may be told again; fim says
 // "some seconds", which on a busy machine are not the same for both.
@@ -10,7 +13,7 @@ const rearmed = 3 * time.Second
 
 // opening is what was told of an open file.
 type opening struct {
-	// modified is when it was told as modified, changed when it was told as modified or
+	// modified is when it was last told as modified, changed when it was told as modified or
 	// truncated first; zero if it was not.
 	modified, changed time.Time
 	// first is the size before the first change that was told.
@@ -18,7 +21,22 @@ type opening struct {
 	// untold says that it was changed where nothing is watched, murky that this was
 	// where a part of fim may have taken it as told.
 	untold, murky bool
+	// last is where it was when it was last told as modified, or changed where it was
+	// doubted; sure says that nothing else may have been told since.
+	last stand
+	sure bool
 }
+
+// stand is how an open file stands to fim: its path in its filesystem, and the moment of
+// the world, since a move or a mount may change what any path is taken for.
+type stand struct {
+	path  string
+	turn  int
+	fresh bool
+}
+
+// renamed tells whether the file has got another name: what was told of it then is not of it.
+func (s stand) renamed(now stand) bool { return path.Base(s.path) != path.Base(now.path) }
 
 // manner is how a fact is told, which depends on the backend.
 type manner struct {
@@ -35,7 +53,7 @@ type manner struct {
 // note takes a fact in and returns how it is to be told: a change once for an open
 // file, a closing where a change was told. Where it is not watched it may be doubted
 // whether it was told.
-func (o *opening) note(f *Fact, watched, doubted bool, now time.Time) manner {
+func (o *opening) note(f *Fact, watched, doubted bool, at stand, now time.Time) manner {
 	t := manner{maybe: f.Maybe, loose: f.Shared, outside: !watched}
 	switch {
 	case !f.Open || f.Op == "create":
@@ -44,8 +62,12 @@ func (o *opening) note(f *Fact, watched, doubted bool, now time.Time) manner {
 	case !watched:
 		o.untold = true
 		o.murky = o.murky || doubted && o.changed.IsZero()
+		o.sure = false
+		if doubted {
+			o.last = at
+		}
 	default:
-		o.changes(f, &t, now)
+		o.changes(f, &t, at, now)
 	}
 	return t
 }
@@ -61,18 +83,24 @@ func (o *opening) closed(f *Fact, t *manner) {
 	}
 }
 
-// changes qualifies a change of its content.
-func (o *opening) changes(f *Fact, t *manner, now time.Time) {
+// changes qualifies a change of its content. A writing is told again under another name; where
+// the name is the same and something else has changed it may be.
+func (o *opening) changes(f *Fact, t *manner, at stand, now time.Time) {
 	if o.changed.IsZero() {
 		o.changed, o.first = now, f.Old
 	}
 	if f.Op != "modify" {
 		return
 	}
-	passed := now.Sub(o.modified)
-	t.again = !o.modified.IsZero() && passed < rearmed
-	t.maybe = t.maybe || o.murky || !o.modified.IsZero() && passed >= rearmed
-	if !t.again && !t.maybe {
-		o.modified = now
+	if o.last != (stand{}) && !o.last.renamed(at) {
+		t.again = o.sure && o.last == at && !at.fresh && now.Sub(o.modified) < rearmed
+		t.maybe = t.maybe || !t.again
+	}
+	switch {
+	case t.again:
+	case t.maybe:
+		o.sure = false
+	default:
+		o.last, o.sure, o.modified = at, true, now
 	}
 }

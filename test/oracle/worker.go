@@ -109,15 +109,15 @@ func (w *worker) told(s Step, a Answer, spots map[Spot]place, names map[Spot]own
 	scene := scene{watched: w.watched, spots: spots, pid: a.Pid, tid: a.Tid, fresh: w.world.fresh}
 	opened := &opening{first: unsized}
 	for _, f := range a.Facts {
-		o := opened
+		o, stands := opened, stand{path: "once", turn: w.world.turn, fresh: w.world.fresh}
 		if f.At == held {
-			o = w.opening
+			o, stands.path = w.opening, w.held.at()
 		}
 		at := spots[f.At]
 		host, _ := w.watched.choose(at.hosts, false)
 		alias := !w.backend.merges && f.mayBeAlias()
 		doubted := w.watched.doubted(at) || alias || w.world.fresh // then the kernel side may know of no mount at all
-		t := o.note(&f, w.watched.covers(host), doubted, time.Now())
+		t := o.note(&f, w.watched.covers(host), doubted, stands, time.Now())
 		e, ok := scene.expects(f)
 		if alias && (!ok || e.Maybe) {
 			sure := !ok && w.knows(f, at.tree, names)
