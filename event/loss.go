@@ -17,7 +17,7 @@ const (
 	LossBackendDown    = "backend_down"    // no backend is open
 )
 
-// LossReasons are all words of [Lost].Reason, in no order that means anything.
+// LossReasons are all words of [Lost].Reason, in the order of the constants.
 var LossReasons = []string{
 	LossQueueFull, LossRingFull, LossMapFull, LossScratchFull, LossPathUnstable, LossProgramSkipped,
 	LossOutcomeUnseen, LossMounts, LossMerged, LossMalformed, LossBackendDown,
