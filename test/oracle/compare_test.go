@@ -31,6 +31,8 @@ func TestEventsAreComparedOneByOne(t *testing.T) {
 		{"the other order", exact, "create a 1,unlink a 1", "unlink a 1,create a 1", "1 missing, 1 extra, 0 wrong"},
 		{"one that need not come", exact, "?modify a 1,close a 1", "close a 1", "0 missing, 0 extra, 0 wrong"},
 		{"and does", exact, "?modify a 1,close a 1", "modify a 1,close a 1", "0 missing, 0 extra, 0 wrong"},
+		{"one that need not come ahead of its like, and only that comes", exact, "?chmod a 1,chmod a 1", "chmod a 1", "0 missing, 0 extra, 0 wrong"},
+		{"so of several", exact, "?chmod a 1,chmod a 1,?chmod a 1,chmod a 1", "chmod a 1,chmod a 1", "0 missing, 0 extra, 0 wrong"},
 		{"merged: the other order", merging, "create a 1,unlink a 1", "unlink a 1,create a 1", "0 missing, 0 extra, 0 wrong"},
 		{"merged: once for two", merging, "unlink a 1,unlink a 1", "unlink a 1", "0 missing, 0 extra, 0 wrong"},
 		{"merged: two for one", merging, "unlink a 1", "unlink a 1,unlink a 1", "0 missing, 1 extra, 0 wrong"},
