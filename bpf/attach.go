@@ -15,7 +15,7 @@ import (
 // without a word.
 type attachments []link.Link
 
-// attach hangs every planned program on its function, but those that wait and those
+// attach hangs every planned program on its function, but those that wait and the one
 // that tests leave out. A hook that operations need is an error, others are reported
 // in their row.
 func attach(o *objects, all []*planned, unseen string) (attachments, error) {
@@ -25,10 +25,10 @@ func attach(o *objects, all []*planned, unseen string) (attachments, error) {
 	}
 	links := attachments{exit}
 	for _, p := range all {
-		if p.Why != "" || p.waiting || p.function == unseen {
+		if p.Why != "" || p.waiting {
 			continue
 		}
-		more, err := p.attach(o)
+		more, err := p.attach(o, unseen)
 		links = append(links, more...)
 		if err != nil {
 			return nil, errors.Join(err, links.close())
@@ -44,7 +44,7 @@ func (b *Backend) Mounted(mounts []Mount) error {
 		if !p.waiting || !p.uses(&b.o, mounts) {
 			continue
 		}
-		links, err := p.attach(b.objects)
+		links, err := p.attach(b.objects, "")
 		b.mu.Lock()
 		p.waiting = false
 		b.links = append(b.links, links...)
@@ -60,8 +60,11 @@ func (b *Backend) Mounted(mounts []Mount) error {
 }
 
 // attach hangs the programs of one hook.
-func (p *planned) attach(o *objects) (links attachments, err error) {
+func (p *planned) attach(o *objects, unseen string) (links attachments, err error) {
 	for _, name := range p.programs(p.flavour) {
+		if name == unseen {
+			continue
+		}
 		l, err := attachOne(p, name, o.program(name))
 		if err == nil {
 			links = append(links, l)

@@ -69,7 +69,7 @@ type Options struct {
 
 	flavours traits // for tests: instead of the kernel's own
 	force    bool
-	unseen   string // for tests: a function whose programs are not attached
+	unseen   string // for tests: a program that is not attached
 }
 
 // naming are the operations on names, which are seen whatever is wanted: they tell

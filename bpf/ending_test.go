@@ -24,7 +24,7 @@ func needWhole(t *testing.T, function string) {
 }
 
 // openBlind opens a backend as on a kernel that preempts, where programs may be
-// skipped, with those of one function never run.
+// skipped, with one that is never run.
 func openBlind(t *testing.T, unseen string, dir string) *Backend {
 	t.Helper()
 	b := openWith(t, func(o *Options) {
@@ -40,7 +40,7 @@ func openBlind(t *testing.T, unseen string, dir string) *Backend {
 func TestARemovalWhoseProgramIsSkippedIsTold(t *testing.T) {
 	dir := makeDir(t, t.TempDir(), "watched")
 	in := func(name string) string { return filepath.Join(dir, name) }
-	b := openBlind(t, "d_delete", dir)
+	b := openBlind(t, "kprobe_d_delete", dir)
 	all := observe(t, b, in("end"), step("mkdir", in("d")), step("mknod", in("d/f")), step("refused", "rmdir", in("d")),
 		step("unlink", in("d/f")), step("rmdir", in("d")))
 	equal(t, lines(all, dir), []string{"mkdir d", "unlink d/f", "rmdir d"})
@@ -58,17 +58,18 @@ func TestARemovalWhoseProgramIsSkippedIsTold(t *testing.T) {
 // as the thread begins something else; what failed is not.
 func TestAnOperationWhoseEndIsNotSeenIsToldAsLost(t *testing.T) {
 	for _, row := range []struct {
-		function string
-		step     func(in func(string) string) string
+		unseen string
+		step   func(in func(string) string) string
 	}{
-		{"d_move", func(in func(string) string) string { return step("rename", in("f"), in("g")) }},
-		{"vfs_link", func(in func(string) string) string { return step("link", in("f"), in("g")) }},
-		{"vfs_symlink", func(in func(string) string) string { return step("symlink", "x", in("s")) }},
+		{"kprobe_d_move", func(in func(string) string) string { return step("rename", in("f"), in("g")) }},
+		{"kretprobe_vfs_link", func(in func(string) string) string { return step("link", in("f"), in("g")) }},
+		{"kprobe_vfs_link", func(in func(string) string) string { return step("link", in("f"), in("g")) }},
+		{"kretprobe_vfs_symlink", func(in func(string) string) string { return step("symlink", "x", in("s")) }},
 	} {
-		t.Run(row.function, func(t *testing.T) {
+		t.Run(row.unseen, func(t *testing.T) {
 			dir := makeDir(t, t.TempDir(), "watched")
 			in := func(name string) string { return filepath.Join(dir, name) }
-			b := openBlind(t, row.function, dir)
+			b := openBlind(t, row.unseen, dir)
 			steps := []string{step("mkdir", in("d")), step("mknod", in("f")), step("mknod", in("d/f")), step("refused", "rmdir", in("d")),
 				row.step(in), step("mkdir", in("after"))}
 			if out, err := actor("steps", steps...).Output(); err != nil {
@@ -88,4 +89,20 @@ func TestAnOperationWhoseEndIsNotSeenIsToldAsLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a security module forbids does not begin: it has no end that could be missed.
+func TestWhatASecurityModuleForbidsIsNoLoss(t *testing.T) {
+	dir := makeDir(t, t.TempDir(), "watched")
+	in := func(name string) string { return filepath.Join(dir, name) }
+	b := openWith(t, func(o *Options) {
+		o.flavours, o.force = traits{preemptible: true, because: "forced"}, true
+		o.RingKiB, o.Ops = 1024, []event.Op{event.OpMkdir, event.OpCreate}
+	}, dir)
+	needWhole(t, "vfs_rmdir")
+	steps := []string{step("forbid"), step("refused", "mkdir", in("d")), step("mknod", in("f"))}
+	if out, err := actor("steps", steps...).Output(); err != nil {
+		t.Fatalf("the actor failed: %v %s", err, out)
+	}
+	equal(t, lines(observe(t, b, in("end")), dir), []string{"create f"})
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/moby/sys/mountinfo"
@@ -131,6 +132,8 @@ func act(s []string) error {
 	case "bind": // in a mount namespace of its own
 		return errors.Join(unix.Unshare(unix.CLONE_NEWNS|unix.CLONE_FS), unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
 			unix.Mount(s[1], s[2], "", unix.MS_BIND, ""))
+	case "forbid": // itself to make directories; see landlock(7)
+		return errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), restrict(unix.LANDLOCK_ACCESS_FS_MAKE_DIR))
 	case "refused": // a step that must fail
 		if err := act(s[1:]); err == nil {
 			return errors.New("was not refused")
@@ -138,6 +141,19 @@ func act(s []string) error {
 		return nil
 	}
 	return errors.New("no such step")
+}
+
+// restrict lets this thread do none of what access names, anywhere.
+func restrict(access uint64) error {
+	rules := unix.LandlockRulesetAttr{Handled_access_fs: access}
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), unsafe.Sizeof(rules.Handled_access_fs), 0)
+	if errno == 0 {
+		_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0)
+	}
+	if errno != 0 {
+		return fmt.Errorf("landlock: %w", errno)
+	}
+	return nil
 }
 
 // aclForUser1 is an access ACL as acl(5) and linux/posix_acl_xattr.h have it:

@@ -476,15 +476,15 @@ type trampolinesSettings struct {
 }
 
 type trampolinesStash struct {
-	_      structs.HostLayout
-	Dentry uint64
-	Parent uint64
-	Mnt    uint64
-	Ino    uint64
-	Op     uint32
-	Given  uint32
-	Mode   uint32
-	Unused uint32
+	_       structs.HostLayout
+	Dentry  uint64
+	Parent  uint64
+	Mnt     uint64
+	Ino     uint64
+	Op      uint32
+	Given   uint32
+	Mode    uint32
+	Entered uint32
 }
 
 type trampolinesState struct {

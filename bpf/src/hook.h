@@ -156,6 +156,9 @@ static __always_inline int error_of(struct call *call)
 		return 0;                                                                          \
 	}
 
+// OPERATION_HOOK: the same, of a function that does what phase one was about.
+#define OPERATION_HOOK(function, count, body) RESULT_HOOK(function, count, body)
+
 // AROUND_HOOK: the same, and before(call) when it is entered.
 #define AROUND_HOOK(function, count, before, body)                                                 \
 	RESULT_HOOK(function, count, body)                                                         \
@@ -201,8 +204,8 @@ static __always_inline int error_of(struct call *call)
 		return 0;                                                                          \
 	}
 
-// A return probe sees no arguments: the entry keeps them.
-#define AROUND_HOOK(function, count, before, body)                                                 \
+// A return probe sees no arguments: the entry keeps them. Where that was skipped, alone().
+#define RETURN_HOOK(function, count, before, body, alone)                                          \
 	const volatile struct position function##_at = {};                                         \
 	SEC("kprobe/" #function) int kprobe_##function(struct pt_regs *ctx)                        \
 	{                                                                                          \
@@ -220,13 +223,19 @@ static __always_inline int error_of(struct call *call)
 		if (pop_frame(PT_REGS_SP(ctx), &call)) {                                           \
 			call.result = PT_REGS_RC(ctx);                                             \
 			body(&call);                                                               \
+		} else {                                                                           \
+			alone();                                                                   \
 		}                                                                                  \
 		return 0;                                                                          \
 	}
 
-#define RESULT_HOOK(function, count, body) AROUND_HOOK(function, count, nothing, body)
+static __always_inline void no_entry(struct call *call) {}
 
-static __always_inline void nothing(struct call *call) {}
+static __always_inline void no_frame(void) {}
+
+#define AROUND_HOOK(function, count, before, body) RETURN_HOOK(function, count, before, body, no_frame)
+#define RESULT_HOOK(function, count, body) AROUND_HOOK(function, count, no_entry, body)
+#define OPERATION_HOOK(function, count, body) RETURN_HOOK(function, count, enters, body, returns_only)
 
 // Where the architecture's call pushes the return address, the stack pointer
 // after the return lies one word above that at the entry.

@@ -84,4 +84,4 @@ static __always_inline void on_path_link(struct dentry *old, const struct path *
 
 SECURITY_HOOK(path_link, on_path_link(old_dentry, new_dir, new_dentry), struct dentry *old_dentry,
 	      const struct path *new_dir, struct dentry *new_dentry)
-RESULT_HOOK(vfs_link, 2, on_link)
+OPERATION_HOOK(vfs_link, 2, on_link)

@@ -350,7 +350,7 @@ struct stash {
 	u32 op;    // what is to come
 	u32 given; // its flags
 	u32 mode;
-	u32 unused;
+	u32 entered; // the function that does it
 };
 
 struct {

@@ -71,4 +71,4 @@ static __always_inline void on_mkdir(struct call *call)
 }
 
 SECURITY_HOOK(path_mkdir, on_path_mkdir(dir, dentry), const struct path *dir, struct dentry *dentry)
-RESULT_HOOK(vfs_mkdir, 1, on_mkdir)
+OPERATION_HOOK(vfs_mkdir, 1, on_mkdir)

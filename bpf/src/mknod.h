@@ -40,5 +40,5 @@ static __always_inline void on_path_mknod(const struct path *dir, struct dentry 
 }
 
 SECURITY_HOOK(path_mknod, on_path_mknod(dir, dentry), const struct path *dir, struct dentry *dentry)
-RESULT_HOOK(vfs_mknod, 1, on_mknod)
-RESULT_HOOK(vfs_create, 1, on_create)
+OPERATION_HOOK(vfs_mknod, 1, on_mknod)
+OPERATION_HOOK(vfs_create, 1, on_create)

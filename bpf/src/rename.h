@@ -322,7 +322,7 @@ static __always_inline void on_twin(struct dentry *from, struct dentry *to, bool
 
 SECURITY_HOOK(path_rename, on_path_rename(old_dir, old_dentry, new_dir, new_dentry, flags), const struct path *old_dir,
 	      struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
-RESULT_HOOK(vfs_rename, 1, on_renamed)
+OPERATION_HOOK(vfs_rename, 1, on_renamed)
 ENTRY_HOOK(d_move, on_move(dentry, target, false), struct dentry *dentry, struct dentry *target)
 ENTRY_HOOK(d_exchange, on_move(dentry1, dentry2, true), struct dentry *dentry1, struct dentry *dentry2)
 EXIT_HOOK(d_move, move_ends())

@@ -6,7 +6,8 @@
 // have none: then the view path is absent).
 //
 // A stash that is still there when the thread begins something else, or ends,
-// is of an operation whose end was not seen: it is counted, and told as lost.
+// is of an operation whose end was not seen: it is counted, and told as lost, unless
+// a security module has forbidden it, so that it never began.
 // So each commit ends what was kept for it, also where it finds nothing watched.
 
 #ifndef FIM_STASH_H
@@ -30,6 +31,12 @@ static __always_inline bool outlives(struct stash *stash)
 	return stash->op >= OP_CHMOD || stash->op == OP_TRUNCATE;
 }
 
+// keeps says whether the thread has kept something, and its place is its own.
+static __always_inline bool keeps(u32 tid)
+{
+	return latest(keepers[tid % KEEPERS]) == tid;
+}
+
 // drop ends what the thread kept.
 static __always_inline void drop(u32 tid)
 {
@@ -44,9 +51,34 @@ static __always_inline void leave(struct counters *counted, u32 tid)
 
 	if (!stash)
 		return;
-	if (!outlives(stash))
+	if (stash->entered && !outlives(stash))
 		count(counted->lost_outcome);
 	drop(tid);
+}
+
+// enters notes that the thread is in the function that does what it has kept something for.
+static __always_inline void enters(struct call *call)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct stash *stash;
+
+	if (!resolves || !keeps(tid))
+		return;
+	stash = bpf_map_lookup_elem(&stashes, &tid);
+	if (stash)
+		stash->entered = 1;
+}
+
+// returns_only is the return of such a function whose entry was not seen.
+static __always_inline void returns_only(void)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct counters *counted = counters(HOOK_STASH);
+
+	if (!resolves || !counted || !keeps(tid))
+		return;
+	enters(NULL);
+	leave(counted, tid);
 }
 
 static __always_inline void keep(struct counters *counted, struct stash *stash)
@@ -194,7 +226,7 @@ static __always_inline void moot(struct dentry *dentry)
 {
 	u32 tid = bpf_get_current_pid_tgid();
 
-	if (latest(keepers[tid % KEEPERS]) == tid && stash_of(dentry))
+	if (keeps(tid) && stash_of(dentry))
 		drop(tid);
 }
 

@@ -30,4 +30,4 @@ static __always_inline void on_symlink(struct call *call)
 }
 
 SECURITY_HOOK(path_symlink, on_path(dir, dentry, OP_SYMLINK), const struct path *dir, struct dentry *dentry)
-RESULT_HOOK(vfs_symlink, 2, on_symlink)
+OPERATION_HOOK(vfs_symlink, 2, on_symlink)
