@@ -15,7 +15,8 @@
 // its seed alone. Each worker owns its names, so it knows what a call does to them;
 // directories above are moved under a lock, so that each path is known at each
 // moment. One that fails is run again with fewer and fewer steps, and the shortest
-// list that still fails is printed with the seed.
+// list that still fails is printed with the seed. The next episode has the next seed, so
+// runs whose seeds lie close together play the same plans.
 //
 // Mounts come and go under the same lock: a part of the tree is bound in another place, which
 // a pattern names or not, a filesystem in memory lies over an area that workers are
